@@ -4,6 +4,10 @@ import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll } from 'vitest'
 
+if (!process.version.startsWith('v26.')) {
+  throw new Error(`tests run on the project's own Node 26, not on ${process.version}; start them with: npm test`)
+}
+
 const scratchHome = mkdtempSync(join(tmpdir(), 'vigil-test-home-'))
 process.env['HOME'] = scratchHome
 delete process.env['CLAUDE_CONFIG_DIR']

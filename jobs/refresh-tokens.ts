@@ -1,0 +1,20 @@
+// Keeps every login alive: refreshes what is about to expire, notices logins that ended and logins that came back.
+// Reads claude-sessions.yaml and Claude Code's credential stores; writes both, logins/ and, for moments, journal/.
+
+import { inParallel } from '../lib/edges/in-parallel.ts'
+import { finishOrphans } from '../lib/flows/finish-orphans.ts'
+import { loadAccounts } from '../lib/flows/load-accounts.ts'
+import { refreshLogin } from '../lib/flows/refresh-login.ts'
+import { runJob } from '../lib/job.ts'
+import { REFRESH_CONCURRENCY } from '../lib/timings.ts'
+
+await runJob('refresh-tokens', async run => {
+  const { accounts } = await loadAccounts(run)
+  if (accounts.length === 0) run.log('info', 'no Claude Code login was found; log in with: claude /login')
+  await finishOrphans(accounts, run)
+  const left = await inParallel(accounts, REFRESH_CONCURRENCY, run.signal, async account => {
+    const { outcome, reason, failure } = await refreshLogin(account, run)
+    run.report(account.slot, { outcome, reason, failure })
+  })
+  if (left > 0) run.log('warn', `${left} accounts were left to the next run`)
+})

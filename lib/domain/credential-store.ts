@@ -1,0 +1,36 @@
+import type { Credential, CredentialBlob } from './credential.ts'
+
+/** What a look into Claude Code's store found. Each trouble is its own thing, for each has its own remedy. */
+export type StoreReading =
+  | { state: 'present'; credential: Credential; blob: CredentialBlob }
+  /** Nothing is stored: never logged in, or the directory is gone. */
+  | { state: 'absent' }
+  /** Something is stored, but no Claude login is in it. */
+  | { state: 'noLogin' }
+  | { state: 'corrupt'; detail: string; remedy: string }
+  /** We will not use it as it is: others may read it, or it is not ours, or no regular file. */
+  | { state: 'refused'; detail: string; remedy: string }
+  /** Nothing can be said (a locked Keychain, an I/O error): neither logged in nor logged out. */
+  | { state: 'unknown'; detail: string; remedy: string }
+
+/** One account's place in Claude Code's own store. */
+export interface CredentialStore {
+  /** For messages, without a full home path: `~/.claude/.credentials.json`. */
+  name: string
+  /** Never throws; hides what it read from every sink. */
+  read(): Promise<StoreReading>
+  /**
+   * Takes whatever a later write of about this blob needs (disk space, a length that fits), before a token is spent.
+   * @throws Error saying why it cannot be written, and what to do
+   */
+  prepareWrite(blob: CredentialBlob): Promise<PreparedWrite>
+  /** Removes what a killed write left behind. Call it only while holding the account's lock. */
+  cleanUp(): Promise<void>
+}
+
+export interface PreparedWrite {
+  /** Writes the blob whole or not at all and reads it back. @throws Error when the old one is still in place */
+  commit(blob: CredentialBlob): Promise<void>
+  /** Gives back what was taken. Harmless after commit. */
+  discard(): Promise<void>
+}

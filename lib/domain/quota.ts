@@ -1,0 +1,51 @@
+import * as v from 'valibot'
+
+/** One quota window as its source reported it. */
+export const QuotaWindow = v.object({
+  /** `five_hour`, `seven_day`, or the source's own name for one we do not know. */
+  name: v.string(),
+  /** What the window is limited to (`Opus`); null = everything. */
+  scope: v.nullable(v.string()),
+  /** 0-100, may exceed 100; null is unknown, never zero. */
+  usedPercent: v.nullable(v.number()),
+  /** ms since the epoch; null = the source did not say, which does not mean never. */
+  resetsAt: v.nullable(v.number()),
+})
+export type QuotaWindow = v.InferOutput<typeof QuotaWindow>
+
+/** Paid use beyond the plan, in the currency's main unit (dollars, not cents); null is unknown. */
+export const ExtraUsage = v.object({
+  enabled: v.nullable(v.boolean()),
+  used: v.nullable(v.number()),
+  limit: v.nullable(v.number()),
+  currency: v.nullable(v.string()),
+})
+export type ExtraUsage = v.InferOutput<typeof ExtraUsage>
+
+/** One look at an account's quota: what was measured, when, by which source, of whom. */
+export const QuotaObservation = v.object({
+  /** ms since the epoch: when the source measured, not when we wrote. It moves only with new figures. */
+  measuredAt: v.number(),
+  source: v.picklist(['oauth', 'statusline']),
+  /** The account that it belongs to; null where the identity was unknown at the time. */
+  accountUuid: v.nullable(v.string()),
+  organizationUuid: v.nullable(v.string()),
+  windows: v.array(QuotaWindow),
+  extraUsage: v.nullable(ExtraUsage),
+})
+export type QuotaObservation = v.InferOutput<typeof QuotaObservation>
+
+/** A window whose reset has passed says nothing about the present: its figure is void, which is unknown, not zero. */
+export function voidIfReset(window: QuotaWindow, now: number): QuotaWindow {
+  return window.resetsAt !== null && window.resetsAt <= now ? { ...window, usedPercent: null, resetsAt: null } : window
+}
+
+/** The account-wide window of that name, void ones as unknown; null where the source named none. */
+export function accountWindow(
+  observation: QuotaObservation | null,
+  name: 'five_hour' | 'seven_day',
+  now: number,
+): QuotaWindow | null {
+  const found = observation?.windows.find(window => window.name === name && window.scope === null)
+  return found ? voidIfReset(found, now) : null
+}

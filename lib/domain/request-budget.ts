@@ -1,0 +1,75 @@
+import { retryAfterMs } from './retry-after.ts'
+
+/** What an account's requests to the usage endpoint have used up. Kept in its slot file. */
+export interface RequestHistory {
+  /** ms since the epoch of each request of the last hour, oldest first. */
+  requestedAt: number[]
+  /** No request before this moment (a 429's deadline); null = free. */
+  blockedUntil: number | null
+  /** 429s in a row; each makes the next wait longer. */
+  rateLimitedInARow: number
+}
+
+export const EMPTY_HISTORY: RequestHistory = { requestedAt: [], blockedUntil: null, rateLimitedInARow: 0 }
+
+const HOUR_MS = 3_600_000
+/** `Retry-After: 0` was seen to mean at least this. */
+const SHORTEST_BLOCK_MS = 5 * 60_000
+
+export type RequestDecision =
+  | { do: 'fetch'; usedThisHour: number }
+  | { do: 'skip'; code: 'fresh' | 'blocked' | 'budget'; reason: string; untilMs: number }
+
+/**
+ * May this account be asked now? Due has half a cron period of tolerance: a run that starts a second early must not
+ * wait for the next one, or figures age by a whole period.
+ */
+export function decideRequest(
+  history: RequestHistory,
+  measuredAt: number | null,
+  now: number,
+  rules: { everyMs: number; cronPeriodMs: number; maxRequestsPerHour: number },
+): RequestDecision {
+  const recent = withinHour(history.requestedAt, now)
+  if (measuredAt !== null && measuredAt <= now) {
+    const dueAt = measuredAt + rules.everyMs - rules.cronPeriodMs / 2
+    if (now < dueAt) return skip('fresh', `fresh for ${seconds(dueAt - now)} s more`, dueAt)
+  }
+  if (history.blockedUntil !== null && now < history.blockedUntil && history.blockedUntil - now <= 24 * HOUR_MS) {
+    return skip('blocked', `rate limited for ${seconds(history.blockedUntil - now)} s more`, history.blockedUntil)
+  }
+  if (recent.length >= rules.maxRequestsPerHour) {
+    const freeAt = recent[recent.length - rules.maxRequestsPerHour]! + HOUR_MS
+    return skip('budget', `budget ${rules.maxRequestsPerHour}/h used, free in ${seconds(freeAt - now)} s`, freeAt)
+  }
+  return { do: 'fetch', usedThisHour: recent.length }
+}
+
+export function withRequest(history: RequestHistory, now: number): RequestHistory {
+  return { ...history, requestedAt: [...withinHour(history.requestedAt, now), now] }
+}
+
+/** After a 429: its deadline is fixed, half of the blocks outlast it, so each one in a row doubles our own minimum. */
+export function withRateLimit(history: RequestHistory, retryAfter: string | undefined, now: number): RequestHistory {
+  const inARow = history.rateLimitedInARow + 1
+  const ownMs = Math.min(SHORTEST_BLOCK_MS * 2 ** (inARow - 1), HOUR_MS)
+  const waitMs = Math.max(retryAfterMs(retryAfter, now) ?? 0, ownMs)
+  return { ...history, blockedUntil: now + waitMs, rateLimitedInARow: inARow }
+}
+
+export function withoutRateLimit(history: RequestHistory): RequestHistory {
+  return { ...history, blockedUntil: null, rateLimitedInARow: 0 }
+}
+
+/** Stamps up to an hour ahead (a clock that was stepped back) count too: rather too few requests than a block. */
+function withinHour(requestedAt: number[], now: number): number[] {
+  return requestedAt.filter(at => Math.abs(now - at) < HOUR_MS)
+}
+
+function skip(code: 'fresh' | 'blocked' | 'budget', reason: string, untilMs: number): RequestDecision {
+  return { do: 'skip', code, reason, untilMs }
+}
+
+function seconds(ms: number): number {
+  return Math.ceil(ms / 1000)
+}

@@ -1,0 +1,146 @@
+// The one HTTP client. node:https by way of getBuiltinModule: an ESM import of node:http pulls in undici, 20-30 ms.
+import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
+
+export interface HttpRequest {
+  method: 'GET' | 'POST'
+  url: string
+  headers: Record<string, string>
+  body?: string
+  /** For the whole exchange, name look-up to last byte. */
+  deadlineMs: number
+  /** A longer body is an error, never a cut text. */
+  maxBytes: number
+  signal?: AbortSignal
+  /** False opens a connection of its own, so that what happened before and after sending can be told apart. */
+  reuseConnection?: boolean
+}
+
+export interface HttpAnswer {
+  kind: 'answer'
+  status: number
+  headers: Record<string, string>
+  body: string
+}
+
+/**
+ * No answer. `sent: false` promises that not a byte of the request reached the other side; `true` means that it may have
+ * been acted on.
+ */
+export interface HttpFailure {
+  kind: 'failure'
+  sent: boolean
+  code: string
+  message: string
+}
+
+/**
+ * Sends one request. Never follows a redirect (a 3xx is an answer like any other), never retries, never throws.
+ * A URL that `mayReceiveTokens` refuses is not connected to.
+ */
+export async function request(options: HttpRequest): Promise<HttpAnswer | HttpFailure> {
+  const url = new URL(options.url)
+  if (!mayReceiveTokens(url)) {
+    return failure(false, 'EHOSTREFUSED', `${url.host} is not a host that may receive a token`)
+  }
+  const secure = url.protocol === 'https:'
+  const client = process.getBuiltinModule(secure ? 'node:https' : 'node:http')
+  const requestOptions: RequestOptions = {
+    method: options.method,
+    headers: options.headers,
+    agent: options.reuseConnection ? agentFor(secure) : new client.Agent({ keepAlive: false }),
+  }
+  if (options.body !== undefined) {
+    requestOptions.headers = { ...options.headers, 'Content-Length': Buffer.byteLength(options.body) }
+  }
+  return new Promise(resolve => {
+    let sent = false
+    let settled = false
+    const settle = (result: HttpAnswer | HttpFailure) => {
+      if (settled) return
+      settled = true
+      clearTimeout(timer)
+      options.signal?.removeEventListener('abort', onAbort)
+      resolve(result)
+    }
+    const fail = (code: string, message: string) => {
+      settle(failure(sent, code, message))
+      outgoing.destroy()
+    }
+    const onAbort = () => fail('EABORTED', 'the run was told to stop')
+    const timer = setTimeout(
+      () => fail('ETIMEDOUT', `no whole answer from ${url.host} within ${options.deadlineMs / 1000} s`),
+      options.deadlineMs,
+    )
+    const outgoing: ClientRequest = client.request(url, requestOptions, response => {
+      collect(response, options.maxBytes).then(
+        body => settle({ kind: 'answer', status: response.statusCode ?? 0, headers: flat(response.headers), body }),
+        (error: NodeJS.ErrnoException) => fail(error.code ?? 'EBODY', error.message),
+      )
+    })
+    outgoing.on('socket', socket => {
+      // A new socket is still connecting: bytes flow only after these. A kept one may have flowed already.
+      if (!socket.connecting && (!secure || (socket as { encrypted?: boolean }).encrypted)) sent = true
+      socket.once(secure ? 'secureConnect' : 'connect', () => {
+        sent = true
+      })
+    })
+    outgoing.on('error', (error: NodeJS.ErrnoException) => fail(error.code ?? 'EUNKNOWN', describe(error, url)))
+    if (options.signal?.aborted) onAbort()
+    else {
+      options.signal?.addEventListener('abort', onAbort, { once: true })
+      outgoing.end(options.body)
+    }
+  })
+}
+
+/** Tokens go to Anthropic's own hosts over TLS, or to this very machine; anywhere else would be giving them away. */
+export function mayReceiveTokens(url: URL): boolean {
+  if (url.username !== '' || url.password !== '') return false
+  const host = url.hostname.toLowerCase()
+  const ours = ['anthropic.com', 'claude.com'].some(domain => host === domain || host.endsWith(`.${domain}`))
+  if (url.protocol === 'https:') return ours
+  return url.protocol === 'http:' && (host === 'localhost' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host))
+}
+
+const agents: { plain?: import('node:http').Agent; secure?: import('node:http').Agent } = {}
+
+/** One agent for many accounts: a TLS handshake each would cost more than the request. */
+function agentFor(secure: boolean): import('node:http').Agent {
+  const client = process.getBuiltinModule(secure ? 'node:https' : 'node:http')
+  const key = secure ? 'secure' : 'plain'
+  agents[key] ??= new client.Agent({ keepAlive: true, maxSockets: 64, timeout: 30_000 })
+  return agents[key]
+}
+
+/** Lets the process end at once instead of when the kept connections time out. */
+export function closeConnections(): void {
+  agents.plain?.destroy()
+  agents.secure?.destroy()
+}
+
+async function collect(response: IncomingMessage, maxBytes: number): Promise<string> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    size += chunk.length
+    if (size > maxBytes)
+      throw Object.assign(new Error(`the answer is longer than ${maxBytes} bytes`), { code: 'ETOOLONG' })
+    chunks.push(chunk)
+  }
+  if (!response.complete) throw Object.assign(new Error('the answer ended early'), { code: 'ECUTSHORT' })
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function flat(headers: IncomingMessage['headers']): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : (value ?? '')]),
+  )
+}
+
+function describe(error: NodeJS.ErrnoException, url: URL): string {
+  return `${url.host}: ${error.message}`
+}
+
+function failure(sent: boolean, code: string, message: string): HttpFailure {
+  return { kind: 'failure', sent, code, message }
+}

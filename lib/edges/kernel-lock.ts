@@ -1,0 +1,112 @@
+// A lock that the kernel takes back when its holder dies, whatever it died of: SQLite's EXCLUSIVE lock on a file that is
+// nothing but a lock. Never unlink such a file (a second holder would lock the new one), and never open it by other means
+// in the holder (closing any descriptor of it frees the lock).
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
+
+/** Who holds a lock, for messages and for ending a holder that overstays. Not what excludes: the kernel does that. */
+export interface LockHolder {
+  pid: number
+  job: string
+  /** ms since the epoch */
+  since: number
+  /** Tells this process from a later one with the same pid; null where the system does not say. */
+  processStart: string | null
+  /** Monotonic ms (asleep time not counted) after which the holder has overstayed; null = it may hold for ever. */
+  overdueAtMonotonicMs: number | null
+}
+
+export type LockResult = { held: true; release(): void } | { held: false; holder: LockHolder | null }
+
+/**
+ * Tries once, without waiting.
+ * @throws Error when the lock file cannot be used at all (permission, full disk, a file system without locks)
+ */
+export function tryLock(path: string, me: { job: string; now: number; overdueInMs?: number }): LockResult {
+  const database = new DatabaseSync(path, { timeout: 0 })
+  try {
+    database.exec('BEGIN EXCLUSIVE')
+  } catch (error) {
+    database.close()
+    if (isBusy(error)) return { held: false, holder: readHolder(path) }
+    throw new Error(`lock ${path} cannot be used: ${(error as Error).message}`, { cause: error })
+  }
+  writeHolder(path, {
+    pid: process.pid,
+    job: me.job,
+    since: me.now,
+    processStart: processStart(process.pid),
+    overdueAtMonotonicMs: me.overdueInMs === undefined ? null : monotonicMs() + me.overdueInMs,
+  })
+  let released = false
+  return {
+    held: true,
+    release() {
+      if (released) return
+      released = true
+      database.close()
+    },
+  }
+}
+
+/** Tries until `waitMs` are over or the signal says stop. */
+export async function waitForLock(
+  path: string,
+  me: { job: string; now: number },
+  waitMs: number,
+  signal?: AbortSignal,
+): Promise<LockResult> {
+  const deadline = monotonicMs() + waitMs
+  for (;;) {
+    const result = tryLock(path, me)
+    if (result.held || monotonicMs() >= deadline || signal?.aborted) return result
+    await new Promise(resolve => setTimeout(resolve, 40 + Math.random() * 40))
+  }
+}
+
+/** The holder's own words, or null where they are missing or torn: the lock itself is what counts. */
+export function readHolder(path: string): LockHolder | null {
+  try {
+    const holder = JSON.parse(readFileSync(infoPath(path), 'utf8')) as LockHolder
+    return typeof holder.pid === 'number' && typeof holder.job === 'string' ? holder : null
+  } catch {
+    return null // Never written yet, or by an older version.
+  }
+}
+
+/**
+ * When a process began, in the kernel's own words, so that a pid that was given out again is not mistaken for it.
+ * null where there is no /proc (macOS).
+ */
+export function processStart(pid: number): string | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    // The second field is the command in brackets and may hold anything; the start time is the 20th after it.
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null
+  } catch {
+    return null // No /proc, or no such process.
+  }
+}
+
+/** ms that do not run while the machine sleeps and are the same in every process since boot. */
+export function monotonicMs(): number {
+  return Number(process.hrtime.bigint() / 1_000_000n)
+}
+
+function writeHolder(path: string, holder: LockHolder): void {
+  const staging = `${infoPath(path)}.${process.pid}.vigil-tmp`
+  try {
+    writeFileSync(staging, JSON.stringify(holder), { mode: 0o600 })
+    renameSync(staging, infoPath(path))
+  } catch {
+    // Only messages suffer: a full disk must not keep a job from running under a lock that it does hold.
+  }
+}
+
+function infoPath(path: string): string {
+  return `${path}.info`
+}
+
+function isBusy(error: unknown): boolean {
+  return /database is locked|busy/i.test((error as Error).message)
+}

@@ -1,0 +1,41 @@
+// Merges all slots into the two caches. Freshness is judged anew at every merge; the figures keep their own time.
+import { buildHotSwapCache, buildMergedCache, type MeasuredAccount } from '../domain/quota-cache.ts'
+import type { Run } from '../job.ts'
+import { inspectMergedCache, saveQuotaCaches } from '../store/quota-caches.ts'
+import { readSlot } from '../store/slots.ts'
+import type { QuotaLook } from './observe-quota.ts'
+
+/** Says what is wrong with the cache that stands there: a flag that calls old figures fresh was the 49-hour bug. */
+export async function reportFalseFreshness(run: Run): Promise<void> {
+  const { corrupt, falseFlags } = await inspectMergedCache(run.paths, run.now, run.settings.quota)
+  if (corrupt !== null) {
+    run.count('corrupt_caches')
+    run.log('warn', `merged-quota-cache.json is corrupt and is built anew: ${corrupt}`)
+  }
+  for (const { slot, kind, ageMs } of falseFlags) {
+    run.count(`false_fresh_${kind}`)
+    const minutes = Math.round(ageMs / 60_000)
+    const how = kind === 'lied' ? 'was false when written' : 'has outlived its figures'
+    run.log('warn', `corrupt data: ${slot} was marked fresh beside figures of ${minutes} min; the mark ${how}`, {
+      slot,
+    })
+  }
+}
+
+export async function publishQuota(looks: readonly QuotaLook[], current: string | null, run: Run): Promise<void> {
+  const { readRegistry } = await import('../store/accounts.ts')
+  // Standings may have changed during the run.
+  const registry = await readRegistry(run.paths)
+  const measured: MeasuredAccount[] = []
+  for (const look of looks) {
+    const account = registry?.accounts.find(known => known.slot === look.account.slot) ?? look.account
+    const { slot } = await readSlot(run.paths, account.slot, account.configDir)
+    measured.push({
+      account: { ...account, email: account.email ?? look.identity?.email ?? null },
+      slot,
+      accountUuid: look.identity?.accountUuid ?? null,
+    })
+  }
+  const cache = buildMergedCache(measured, registry?.current ?? current, run.clock(), run.settings.quota)
+  await saveQuotaCaches(run.paths, cache, buildHotSwapCache(cache, measured))
+}

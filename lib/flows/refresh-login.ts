@@ -1,0 +1,96 @@
+// Keeps one login alive. Outside: a look without locks, for most runs have nothing to do. Inside (refresh-transaction.ts):
+// Vigil's own account lock, then Claude Code's two, then the one POST that cannot be done twice.
+import { existsSync } from 'node:fs'
+import { type Account, type JobReason, loginCommand, standingOf } from '../domain/account.ts'
+import type { CredentialStore, StoreReading } from '../domain/credential-store.ts'
+import { type LoginPlan, type LoginState, planLogin } from '../domain/login-state.ts'
+import { type AccountResult, type FailureClass, resultOfError } from '../domain/run-record.ts'
+import type { Run } from '../job.ts'
+import { setStanding } from '../store/accounts.ts'
+import { readLoginState } from '../store/login-states.ts'
+import { fingerprint, journalPath } from '../store/refresh-journal.ts'
+import { openCredentialStore } from './open-credential-store.ts'
+
+export interface LoginResult extends AccountResult {
+  /** Whether the account's access token is good to be used now. */
+  usable: boolean
+}
+
+/** Everything that is known about one login at one moment. */
+export interface LoginLook {
+  account: Account
+  store: CredentialStore
+  reading: StoreReading
+  state: LoginState
+  plan: LoginPlan
+}
+
+/**
+ * Refreshes one login if it is due, and puts its standing right. Never throws for what concerns this account alone.
+ * @param rejectedAccessToken one that the API refused: then due is not asked for, only whether it is still the stored one
+ */
+export async function refreshLogin(account: Account, run: Run, rejectedAccessToken?: string): Promise<LoginResult> {
+  try {
+    const look = await lookAtLogin(account, run, rejectedAccessToken)
+    const pending = existsSync(journalPath(run.paths.journal, account.configDir))
+    if (look.plan.do !== 'refresh' && !pending) return await settleWithoutRefresh(look, run)
+    const { refreshUnderLocks } = await import('./refresh-transaction.ts')
+    return await refreshUnderLocks(account, run, rejectedAccessToken)
+  } catch (error) {
+    return { ...resultOfError(error), usable: false }
+  }
+}
+
+export async function lookAtLogin(account: Account, run: Run, rejectedAccessToken?: string): Promise<LoginLook> {
+  const context = { paths: run.paths, childEnv: run.environment.childEnv, job: run.job, signal: run.signal }
+  const store = await openCredentialStore(account, context)
+  const reading = await store.read()
+  const state = await readLoginState(run.paths.logins, account)
+  const stored =
+    reading.state === 'present' && reading.credential.refreshToken ? fingerprint(reading.credential.refreshToken) : null
+  const plan = planLogin(account, reading, stored, state, run.clock(), {
+    refreshAheadMs: run.settings.refreshAheadMs,
+    refresh: run.settings.refresh,
+    ...(rejectedAccessToken === undefined ? {} : { rejectedAccessToken }),
+  })
+  return { account, store, reading, state, plan }
+}
+
+/** The end for a login that needs no refresh: its standing, and what the record says. */
+export async function settleWithoutRefresh(look: LoginLook, run: Run): Promise<LoginResult> {
+  const { account, plan, reading } = look
+  if (plan.do === 'refresh') throw new Error('a login that is due was to be settled without a refresh')
+  if (plan.do === 'report') {
+    const failure: FailureClass = plan.outcome === 'unknown' ? 'temporary' : 'permission'
+    return { outcome: plan.outcome, reason: plan.reason, failure, usable: false }
+  }
+  if (plan.standing !== null) await applyStanding(account, plan.standing, run)
+  const valid =
+    reading.state === 'present' && reading.credential.accessToken !== '' && run.clock() < reading.credential.expiresAt
+  const usable = valid && plan.outcome !== 'paused' && plan.outcome !== 'inactive'
+  const reason =
+    plan.standing === null || plan.standing === 'active'
+      ? plan.reason
+      : `${plan.reason}; run: ${loginCommand(account, run.paths.home)}`
+  return { outcome: plan.outcome, reason, failure: null, usable }
+}
+
+/**
+ * Writes a standing into the registry. What already is inactive keeps its reason and its since: one trouble seen in two
+ * ways (the endpoint's no, then Claude Code's husk) began only once.
+ */
+export async function applyStanding(account: Account, standing: 'active' | JobReason, run: Run): Promise<void> {
+  const present = standingOf(account)
+  if (present === 'pausedByPerson' || (standing === 'active') === (present === 'active')) return
+  const now = run.clock()
+  const change =
+    standing === 'active'
+      ? { status: 'active' as const }
+      : { status: 'inactive' as const, reason: standing, since: new Date(now).toISOString() }
+  const outcome = await setStanding(run.paths, run.job, now, account.slot, change)
+  run.log(
+    'info',
+    `${account.slot} is ${standing === 'active' ? 'active again' : `inactive: ${standing}`} (${outcome})`,
+    { slot: account.slot },
+  )
+}

@@ -1,0 +1,251 @@
+// What every job is: kernel lock -> start record -> deadline -> work -> end record -> exit code. The only reader of the
+// clock. Each step is written so that a kill at any point leaves something for the watchdog to read.
+import { join } from 'node:path'
+import { type AccountResult, beginRecord, endRecord, judgeResults, type RunEnd } from './domain/run-record.ts'
+import {
+  type LockHolder,
+  type LockResult,
+  monotonicMs,
+  processStart,
+  tryLock,
+  waitForLock,
+} from './edges/kernel-lock.ts'
+import { ensurePrivateDir, makePrivate, NotDurableError, PublishError } from './edges/publish.ts'
+import { redact } from './edges/redact.ts'
+import { logPath, type Paths } from './paths.ts'
+import { type Environment, loadSettings, readEnvironment, type Settings } from './settings.ts'
+import { SettingsError } from './settings-error.ts'
+import { appendLog, type LogFields, type LogLevel } from './store/log.ts'
+import { readRunRecord, saveRunRecord } from './store/run-records.ts'
+import { JOB_DEADLINE_MS, type JobName, TERM_GRACE_MS } from './timings.ts'
+import { VERSION } from './version.ts'
+
+/** What a job's work is handed. Everything is a value; nothing reaches for the environment by itself. */
+export interface Run {
+  job: JobName
+  settings: Settings
+  paths: Paths
+  environment: Environment
+  /** When the run began, ms. Decisions take this one. */
+  now: number
+  /** The time at this moment, ms: for stamping what was measured, never for deciding. */
+  clock: () => number
+  /** Aborted at the deadline and on SIGTERM, SIGINT and SIGHUP: begin nothing new. */
+  signal: AbortSignal
+  log: (level: LogLevel, message: string, fields?: LogFields) => void
+  /** Puts down what became of one account. */
+  report: (slot: string, result: AccountResult) => void
+  /** Raises a counter of the run record. */
+  count: (name: string, by?: number) => void
+}
+
+/** Runs a job from start to exit code. Never rejects. */
+export async function runJob(job: JobName, work: (run: Run) => Promise<void>): Promise<void> {
+  process.umask(0o077)
+  let environment: Environment
+  try {
+    environment = readEnvironment()
+    const { paths } = environment
+    for (const dir of [paths.health, paths.locks, paths.runs, paths.logs]) await ensurePrivateDir(dir)
+    await makePrivate(paths.health)
+  } catch (error) {
+    complain(job, error)
+    process.exitCode = error instanceof SettingsError ? 78 : isPermission(error) ? 77 : 1
+    return
+  }
+  const log: Run['log'] = (level, message, fields) => {
+    appendLog(logPath(environment.paths, job), Date.now(), level, message, fields)
+    if (environment.echoLog && level !== 'debug') process.stderr.write(`${redact(message)}\n`)
+  }
+  try {
+    const lock = await takeJobLock(job, environment.paths, log)
+    if (!lock.held) {
+      log('info', `another run is at it: ${holderText(lock.holder)}`)
+      return
+    }
+    try {
+      await recordedRun(job, environment, log, work)
+    } finally {
+      lock.release()
+    }
+  } catch (error) {
+    log('error', `${job} could not run: ${(error as Error).message}`)
+    complain(job, error)
+    process.exitCode = isPermission(error) ? 77 : 1
+  }
+}
+
+async function recordedRun(
+  job: JobName,
+  environment: Environment,
+  log: Run['log'],
+  work: (run: Run) => Promise<void>,
+): Promise<void> {
+  const { paths } = environment
+  const now = Date.now()
+  const previous = await readRunRecord(paths.runs, job)
+  if (previous.state === 'corrupt') log('warn', `the last run record was corrupt and is replaced: ${previous.detail}`)
+  const runId = `${new Date(now).toISOString()}-${process.pid}`
+  let record = beginRecord(previous.state === 'present' ? previous.value : null, {
+    job,
+    runId,
+    pid: process.pid,
+    version: VERSION,
+    now,
+  })
+  await saveRunRecord(paths.runs, record)
+  if (record.unfinished_before) log('warn', `the run before this one was killed: ${record.unfinished_before.run_id}`)
+
+  const accounts: Record<string, AccountResult> = {}
+  const counters: Record<string, number> = {}
+  const finish = async (end: RunEnd): Promise<void> => {
+    record = endRecord({ ...record, accounts, counters }, end, Date.now())
+    process.exitCode = end.exitCode
+    log(end.outcome === 'ok' ? 'info' : 'error', `${job} ${end.outcome}: ${end.reason}`, { ms: Date.now() - now })
+    if (end.outcome !== 'ok') complain(job, end.reason)
+    await saveRunRecord(paths.runs, record)
+  }
+  const stop = watchForStop(job, log)
+  stop.onForced(end => finish(end))
+  try {
+    const settings = await loadSettings(paths)
+    const run: Run = {
+      job,
+      settings,
+      paths,
+      environment,
+      now,
+      clock: Date.now,
+      signal: stop.signal,
+      log,
+      report: (slot, result) => {
+        accounts[slot] = { ...result, reason: redact(result.reason) }
+        log(result.failure ? 'warn' : 'info', `${slot} ${result.outcome}: ${result.reason}`, { slot })
+      },
+      count: (name, by = 1) => {
+        counters[name] = (counters[name] ?? 0) + by
+      },
+    }
+    await Promise.race([work(run), stop.uncaught])
+    await finish(stop.end() ?? judgeResults(accounts))
+  } catch (error) {
+    await finish(stop.end() ?? endOfError(error))
+  } finally {
+    stop.dispose()
+  }
+}
+
+/** Deadline and signals: first ask (abort), then, after the grace, write the record and go. */
+function watchForStop(job: JobName, log: Run['log']) {
+  const controller = new AbortController()
+  let end: RunEnd | null = null
+  let forced: (end: RunEnd) => Promise<void> = async () => undefined
+  let graceTimer: NodeJS.Timeout | undefined
+  let rejectUncaught: (error: unknown) => void = () => undefined
+  const uncaught = new Promise<never>((_resolve, reject) => {
+    rejectUncaught = reject
+  })
+  uncaught.catch(() => undefined) // Whoever races it handles it; on its own it must not count as unhandled.
+  const ask = (why: RunEnd) => {
+    if (end) return
+    end = why
+    log('warn', why.reason)
+    controller.abort(new Error(why.reason))
+    graceTimer = setTimeout(async () => {
+      await forced(why).catch(error => complain(job, error))
+      // Work that did not heed the abort still holds the process open; the record is written and no output is pending.
+      process.exit(why.exitCode)
+    }, TERM_GRACE_MS)
+  }
+  const limitMs = JOB_DEADLINE_MS[job]
+  const deadline = setTimeout(
+    () =>
+      ask({
+        outcome: 'timeout',
+        exitCode: 124,
+        reason: `the deadline of ${limitMs / 1000} s passed`,
+        failure: 'temporary',
+      }),
+    limitMs,
+  )
+  const onSignal = (signal: NodeJS.Signals) =>
+    ask({ outcome: 'terminated', exitCode: 75, reason: `told to stop by ${signal}`, failure: 'temporary' })
+  const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
+  for (const signal of signals) process.on(signal, onSignal)
+  process.on('uncaughtException', rejectUncaught)
+  process.on('unhandledRejection', rejectUncaught)
+  return {
+    signal: controller.signal,
+    uncaught,
+    end: () => end,
+    onForced(handler: (end: RunEnd) => Promise<void>) {
+      forced = handler
+    },
+    dispose() {
+      clearTimeout(deadline)
+      clearTimeout(graceTimer)
+      for (const signal of signals) process.off(signal, onSignal)
+      process.off('uncaughtException', rejectUncaught)
+      process.off('unhandledRejection', rejectUncaught)
+    },
+  }
+}
+
+/**
+ * The job's lock, or who has it. A holder that overstayed its deadline (hung, stopped) is ended first: a kernel lock dies
+ * with its process, so nobody is ever locked out by a hang, and no lock is ever broken while its holder lives.
+ */
+async function takeJobLock(job: JobName, paths: Paths, log: Run['log']): Promise<LockResult> {
+  const path = join(paths.locks, `${job}.lock`)
+  const me = { job, now: Date.now(), overdueInMs: JOB_DEADLINE_MS[job] + 2 * TERM_GRACE_MS }
+  const first = tryLock(path, me)
+  if (first.held || !isOverdue(first.holder)) return first
+  for (const [signal, waitMs] of [
+    ['SIGTERM', TERM_GRACE_MS + 1000],
+    ['SIGKILL', 2000],
+  ] as const) {
+    log('warn', `ending a run that overstayed its deadline with ${signal}: ${holderText(first.holder)}`)
+    try {
+      process.kill(first.holder!.pid, signal)
+    } catch {
+      // Gone by itself: then the lock is free.
+    }
+    const next = await waitForLock(path, me, waitMs)
+    if (next.held) return next
+  }
+  return tryLock(path, me)
+}
+
+function isOverdue(holder: LockHolder | null): boolean {
+  if (holder?.overdueAtMonotonicMs == null || monotonicMs() < holder.overdueAtMonotonicMs) return false
+  return processStart(holder.pid) === holder.processStart
+}
+
+function holderText(holder: LockHolder | null): string {
+  return holder
+    ? `${holder.job}, pid ${holder.pid}, since ${new Date(holder.since).toISOString()}`
+    : 'a run that has not said its name yet'
+}
+
+function endOfError(error: unknown): RunEnd {
+  const reason = error instanceof Error ? error.message : String(error)
+  if (error instanceof SettingsError) return { outcome: 'failed', exitCode: 78, reason, failure: 'settings' }
+  if (isPermission(error)) return { outcome: 'failed', exitCode: 77, reason, failure: 'permission' }
+  if (error instanceof PublishError || error instanceof NotDurableError)
+    return { outcome: 'failed', exitCode: 1, reason, failure: 'disk' }
+  return {
+    outcome: 'crashed',
+    exitCode: 1,
+    reason: error instanceof Error ? (error.stack ?? reason) : reason,
+    failure: 'bug',
+  }
+}
+
+function isPermission(error: unknown): boolean {
+  return ['EACCES', 'EPERM', 'EROFS'].includes((error as NodeJS.ErrnoException | undefined)?.code ?? '')
+}
+
+/** cron keeps stderr in logs/cron.err; a job that failed says so there too, in case its own log is what failed. */
+function complain(job: string, problem: unknown): void {
+  process.stderr.write(`${redact(`vigil ${job}: ${problem instanceof Error ? problem.message : String(problem)}`)}\n`)
+}

@@ -1,0 +1,45 @@
+import { join } from 'node:path'
+
+/** Every path that Vigil reads or writes of its own. Claude Code's are in store/, next to what is done with them. */
+export interface Paths {
+  /** The user's home, for `~`. */
+  home: string
+  vigilHome: string
+  settings: string
+  accounts: string
+  health: string
+  slots: string
+  runs: string
+  logs: string
+  locks: string
+  logins: string
+  journal: string
+  mergedQuota: string
+  hotSwapQuota: string
+}
+
+/** @param vigilHome VIGIL_HOME, else `~/.claude`; it does not follow CLAUDE_CONFIG_DIR, for all accounts share the caches */
+export function pathsFor(home: string, vigilHome: string): Paths {
+  const config = join(vigilHome, 'config')
+  const health = join(vigilHome, 'session-health')
+  return {
+    home,
+    vigilHome,
+    settings: join(config, 'vigil.yaml'),
+    accounts: join(config, 'claude-sessions.yaml'),
+    health,
+    slots: join(health, 'slots'),
+    runs: join(health, 'runs'),
+    logs: join(health, 'logs'),
+    locks: join(health, 'locks'),
+    logins: join(health, 'logins'),
+    journal: join(health, 'journal'),
+    mergedQuota: join(health, 'merged-quota-cache.json'),
+    hotSwapQuota: join(health, 'hot-swap-quota.json'),
+  }
+}
+
+/** A job's log. refresh-tokens keeps the name that users already watch. */
+export function logPath(paths: Paths, job: string): string {
+  return job === 'refresh-tokens' ? join(paths.health, 'token-refresh.log') : join(paths.logs, `${job}.log`)
+}

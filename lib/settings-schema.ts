@@ -1,0 +1,269 @@
+// What vigil.yaml may say. Every problem is reported at once, each with its line, in words that say what to write instead.
+import * as v from 'valibot'
+import { LineCounter, type Node, parseDocument } from 'yaml'
+import { mayReceiveTokens } from './edges/http.ts'
+import { DEFAULT_SETTINGS, type Settings } from './settings-defaults.ts'
+import { SettingsError } from './settings-error.ts'
+import { checkTimings, DAY_MS, HOUR_MS, MINUTE_MS } from './timings.ts'
+
+const UNIT_MS: Record<string, number> = { ms: 1, s: 1000, m: MINUTE_MS, h: HOUR_MS, d: DAY_MS }
+const DURATION = /^(\d{1,6})(ms|s|m|h|d)$/
+
+const duration = v.pipe(
+  v.string('is no duration; write a number and a unit, such as 30s, 5m or 4h'),
+  v.regex(DURATION, 'is no duration; write a number and a unit, such as 30s, 5m or 4h'),
+  v.check(text => durationMs(text) > 0, 'has to be more than nothing'),
+)
+const percent = v.pipe(
+  v.number('is no number; write a percentage such as 80'),
+  v.minValue(1, 'has to be at least 1 (percent)'),
+  v.maxValue(1000, 'has to be at most 1000 (percent)'),
+)
+const levels = v.pipe(
+  v.array(percent, 'is no list; write percentages such as [80, 95]'),
+  v.check(
+    list => list.every((level, index) => index === 0 || level > list[index - 1]!),
+    'has to rise, such as [80, 95]',
+  ),
+)
+const budget = v.nullable(
+  v.pipe(v.number('is no amount; write US dollars such as 50, or null'), v.gtValue(0, 'has to be more than 0')),
+)
+const severity = v.picklist(['info', 'warning', 'critical'], 'has to be info, warning or critical')
+const oneLine = v.pipe(v.string('is no text'), v.regex(/^[^\r\n\0]+$/, 'has to be one line of text'))
+const clockTime = v.pipe(
+  v.string('is no time; write it quoted, such as "22:00"'),
+  v.regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'is no time; write it such as "22:00"'),
+)
+const zone = v.pipe(v.string(), v.check(isTimeZone, 'is no time zone; write one such as Europe/Berlin'))
+const endpoint = v.pipe(
+  oneLine,
+  v.check(
+    text => URL.canParse(text) && mayReceiveTokens(new URL(text)),
+    'may not receive tokens; only https on anthropic.com or claude.com, or http on loopback, may',
+  ),
+)
+const flag = v.boolean('has to be true or false')
+
+/** The file's own shape, with its own names and spellings; vigil.schema.json is generated from it. */
+export const SettingsFile = v.strictObject({
+  endpoints: v.optional(v.strictObject({ api: v.optional(endpoint), token: v.optional(endpoint) })),
+  refresh: v.optional(v.picklist(['direct', 'off'], 'has to be direct or off')),
+  refresh_ahead: v.optional(duration),
+  user_agent: v.optional(oneLine),
+  quota: v.optional(
+    v.strictObject({
+      sources: v.optional(
+        v.pipe(
+          v.array(v.picklist(['statusline', 'oauth'], 'has to be statusline or oauth')),
+          v.minLength(1, 'needs at least one source'),
+        ),
+      ),
+      every: v.optional(duration),
+      fresh_for: v.optional(duration),
+      stale_after: v.optional(duration),
+      unreliable_after: v.optional(duration),
+      max_requests_per_hour: v.optional(
+        v.pipe(
+          v.number('is no number'),
+          v.integer('has to be a whole number'),
+          v.minValue(1, 'has to be at least 1'),
+          v.maxValue(28, 'has to be at most 28: from about there on the endpoint blocks the account'),
+        ),
+      ),
+      alert_at: v.optional(levels),
+    }),
+  ),
+  billing: v.optional(
+    v.strictObject({
+      budget_usd: v.optional(
+        v.strictObject({ daily: v.optional(budget), block: v.optional(budget), weekly: v.optional(budget) }),
+      ),
+      alert_at: v.optional(levels),
+      ccusage_timeout: v.optional(duration),
+    }),
+  ),
+  alerts: v.optional(
+    v.strictObject({
+      repeat_every: v.optional(duration),
+      quiet_hours: v.optional(v.nullable(v.strictObject({ from: clockTime, to: clockTime, zone }))),
+    }),
+  ),
+  channels: v.optional(
+    v.strictObject({
+      desktop: v.optional(v.strictObject({ enabled: v.optional(flag), min_severity: v.optional(severity) })),
+      email: v.optional(
+        v.nullable(
+          v.strictObject({
+            to: v.pipe(v.array(oneLine), v.minLength(1, 'needs at least one address')),
+            from: oneLine,
+            smtp: v.strictObject({
+              host: oneLine,
+              port: v.pipe(
+                v.number('is no port'),
+                v.integer(),
+                v.minValue(1, 'is no port'),
+                v.maxValue(65535, 'is no port'),
+              ),
+              user: v.optional(v.nullable(oneLine)),
+              password: v.optional(v.nullable(oneLine)),
+            }),
+            min_severity: v.optional(severity),
+          }),
+        ),
+      ),
+      webhooks: v.optional(
+        v.array(
+          v.strictObject({
+            name: oneLine,
+            kind: v.picklist(
+              ['json', 'slack', 'discord', 'ntfy', 'telegram', 'pagerduty', 'ping', 'alertmanager'],
+              'is no kind of webhook; known are json, slack, discord, ntfy, telegram, pagerduty, ping, alertmanager',
+            ),
+            url: oneLine,
+            min_severity: v.optional(severity),
+          }),
+        ),
+      ),
+    }),
+  ),
+  dead_man: v.optional(
+    v.strictObject({ watchdog: v.optional(v.nullable(oneLine)), jobs: v.optional(v.record(v.string(), oneLine)) }),
+  ),
+  failover: v.optional(v.strictObject({ enabled: v.optional(flag) })),
+})
+type SettingsFile = v.InferOutput<typeof SettingsFile>
+
+/**
+ * @throws SettingsError with every problem and its line: syntax, unknown keys, types, broken relations
+ */
+export function parseSettings(text: string): Settings {
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
+  if (document.errors.length > 0) {
+    throw new SettingsError(
+      'vigil.yaml',
+      document.errors.map(error => `line ${lines.linePos(error.pos[0]).line}: ${error.message}`),
+    )
+  }
+  const lineOf = (path: readonly (string | number)[]): string => {
+    for (let depth = path.length; depth > 0; depth--) {
+      const at = keyOrValueAt(document, path.slice(0, depth))
+      if (at !== null) return `line ${lines.linePos(at).line}: `
+    }
+    return ''
+  }
+  const data: unknown = document.toJS() ?? {}
+  if (typeof data !== 'object' || Array.isArray(data)) {
+    throw new SettingsError('vigil.yaml', ['the file has to be a section with keys of its own, such as: refresh: off'])
+  }
+  const result = v.safeParse(SettingsFile, data, { abortPipeEarly: true })
+  if (!result.success)
+    throw new SettingsError(
+      'vigil.yaml',
+      result.issues.map(issue => describeIssue(issue, lineOf)),
+    )
+  const settings = toSettings(result.output)
+  const broken = checkTimings(settings)
+  if (broken.length > 0) {
+    throw new SettingsError(
+      'vigil.yaml',
+      broken.map(({ path, message }) => `${lineOf(path)}${path.join('.')} ${message}`),
+    )
+  }
+  return settings
+}
+
+function describeIssue(issue: v.BaseIssue<unknown>, lineOf: (path: (string | number)[]) => string): string {
+  const path = (issue.path ?? []).map(item => item.key as string | number)
+  const name = path.join('.') || 'the file'
+  const where = lineOf(path)
+  if (issue.type === 'strict_object') {
+    if (issue.expected === 'never')
+      return `${where}${name} is unknown here; check its spelling and indentation, or remove it`
+    if (issue.received === 'undefined') return `${where}${name} is missing`
+    return `${where}${name} has to be a section with keys of its own`
+  }
+  const shown = typeof issue.input === 'object' ? '' : ` (it is ${JSON.stringify(issue.input)})`
+  return `${where}${name} ${issue.message}${shown}`
+}
+
+function keyOrValueAt(document: ReturnType<typeof parseDocument>, path: readonly (string | number)[]): number | null {
+  const parent = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true)
+  const pair = (parent as { items?: Array<{ key?: Node & { value?: unknown } }> } | null)?.items?.find(
+    item => item.key?.value === path[path.length - 1],
+  )
+  const node = pair?.key ?? (document.getIn(path, true) as Node | undefined)
+  return node?.range?.[0] ?? null
+}
+
+function toSettings(file: SettingsFile): Settings {
+  const defaults = DEFAULT_SETTINGS
+  const ms = (text: string | undefined, otherwise: number) => (text === undefined ? otherwise : durationMs(text))
+  const { quota = {}, billing = {}, alerts = {}, channels = {}, dead_man: deadMan = {} } = file
+  return {
+    endpoints: {
+      api: file.endpoints?.api ?? defaults.endpoints.api,
+      token: file.endpoints?.token ?? defaults.endpoints.token,
+    },
+    refresh: file.refresh ?? defaults.refresh,
+    refreshAheadMs: ms(file.refresh_ahead, defaults.refreshAheadMs),
+    userAgent: file.user_agent ?? null,
+    quota: {
+      sources: quota.sources ?? defaults.quota.sources,
+      everyMs: ms(quota.every, defaults.quota.everyMs),
+      freshForMs: ms(quota.fresh_for, defaults.quota.freshForMs),
+      staleAfterMs: ms(quota.stale_after, defaults.quota.staleAfterMs),
+      unreliableAfterMs: ms(quota.unreliable_after, defaults.quota.unreliableAfterMs),
+      maxRequestsPerHour: quota.max_requests_per_hour ?? defaults.quota.maxRequestsPerHour,
+      alertAt: quota.alert_at ?? defaults.quota.alertAt,
+    },
+    billing: {
+      budgetUsd: { ...defaults.billing.budgetUsd, ...billing.budget_usd },
+      alertAt: billing.alert_at ?? defaults.billing.alertAt,
+      ccusageTimeoutMs: ms(billing.ccusage_timeout, defaults.billing.ccusageTimeoutMs),
+    },
+    alerts: {
+      repeatEveryMs: ms(alerts.repeat_every, defaults.alerts.repeatEveryMs),
+      quietHours: alerts.quiet_hours ?? null,
+    },
+    channels: {
+      desktop: {
+        enabled: channels.desktop?.enabled ?? true,
+        minSeverity: channels.desktop?.min_severity ?? 'warning',
+      },
+      email: channels.email
+        ? {
+            to: channels.email.to,
+            from: channels.email.from,
+            smtp: {
+              ...channels.email.smtp,
+              user: channels.email.smtp.user ?? null,
+              password: channels.email.smtp.password ?? null,
+            },
+            minSeverity: channels.email.min_severity ?? 'warning',
+          }
+        : null,
+      webhooks: (channels.webhooks ?? []).map(({ min_severity, ...webhook }) => ({
+        ...webhook,
+        minSeverity: min_severity ?? 'warning',
+      })),
+    },
+    deadMan: { watchdog: deadMan.watchdog ?? null, jobs: deadMan.jobs ?? {} },
+    failover: { enabled: file.failover?.enabled ?? false },
+  }
+}
+
+function durationMs(text: string): number {
+  const match = DURATION.exec(text)
+  return match ? Number(match[1]) * UNIT_MS[match[2]!]! : Number.NaN
+}
+
+function isTimeZone(zoneName: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: zoneName })
+    return true
+  } catch {
+    return false // RangeError: not a zone that this machine knows.
+  }
+}

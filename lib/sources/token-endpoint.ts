@@ -1,0 +1,145 @@
+// POST /v1/oauth/token, as Claude Code 2.1.197 sends it (test/fixtures/http). Only the status and the error's type
+// classify an answer, never a text.
+import * as v from 'valibot'
+import type { NewTokens } from '../domain/credential.ts'
+import { retryAfterMs } from '../domain/retry-after.ts'
+import type { FailureClass } from '../domain/run-record.ts'
+import { type HttpAnswer, type HttpFailure, request } from '../edges/http.ts'
+import { hideSecret } from '../edges/redact.ts'
+
+/** Claude Code's own public client id. */
+const CLIENT_ID = '9d1c250a-e61b-44d9-88ed-5944d1962f5e'
+const MAX_BYTES = 32 * 1024
+
+/** What came back, kept raw so that it can be made durable before anybody tries to understand it. */
+export interface RawTokenAnswer {
+  status: number
+  retryAfter: string | null
+  body: string
+  /** ms since the epoch; `expires_in` counts from here. */
+  receivedAt: number
+}
+
+export type TokenAnswer =
+  | { kind: 'tokens'; tokens: NewTokens; account: { uuid: string | null; email: string | null } | null }
+  /** The refresh token is spent or revoked. Means a dead login only after the store was read again. */
+  | { kind: 'invalidGrant' }
+  | { kind: 'invalidScope' }
+  /** Our request is wrong or the endpoint has changed: loud, and not the account's fault. */
+  | { kind: 'refused'; detail: string }
+  /** The token was not used up; try again later. */
+  | { kind: 'transient'; detail: string; retryAfterMs: number | null; failure: FailureClass }
+  /** It may have been used up; nobody can say. */
+  | { kind: 'inDoubt'; detail: string }
+
+const Tokens = v.object({
+  access_token: v.pipe(v.string(), v.minLength(1)),
+  expires_in: v.pipe(v.number(), v.gtValue(0)),
+  refresh_token: v.optional(v.nullable(v.pipe(v.string(), v.minLength(1)))),
+  refresh_token_expires_in: v.optional(v.nullable(v.number())),
+  scope: v.optional(v.nullable(v.string())),
+  account: v.optional(
+    v.nullable(
+      v.object({ uuid: v.optional(v.nullable(v.string())), email_address: v.optional(v.nullable(v.string())) }),
+    ),
+  ),
+})
+
+/** Sends one refresh token, once. A failure with `sent: true` means that it may be spent. */
+export async function postRefresh(options: {
+  url: string
+  refreshToken: string
+  /** The stored scopes; null leaves them out. */
+  scopes: string[] | null
+  userAgent: string
+  deadlineMs: number
+  signal: AbortSignal
+  clock: () => number
+}): Promise<RawTokenAnswer | HttpFailure> {
+  const body: Record<string, string> = {
+    grant_type: 'refresh_token',
+    refresh_token: options.refreshToken,
+    client_id: CLIENT_ID,
+  }
+  if (options.scopes && options.scopes.length > 0) body['scope'] = options.scopes.join(' ')
+  const answer: HttpAnswer | HttpFailure = await request({
+    method: 'POST',
+    url: options.url,
+    headers: {
+      Accept: 'application/json, text/plain, */*',
+      'Content-Type': 'application/json',
+      'User-Agent': options.userAgent,
+    },
+    body: JSON.stringify(body),
+    deadlineMs: options.deadlineMs,
+    maxBytes: MAX_BYTES,
+    signal: options.signal,
+  })
+  if (answer.kind === 'failure') return answer
+  const { access_token: access, refresh_token: refresh } = (parseJson(answer.body) ?? {}) as Record<string, unknown>
+  for (const secret of [access, refresh]) if (typeof secret === 'string') hideSecret(secret)
+  return {
+    status: answer.status,
+    retryAfter: answer.headers['retry-after'] ?? null,
+    body: answer.body,
+    receivedAt: options.clock(),
+  }
+}
+
+/** Understands an answer. Pure, so that one found in a journal after a crash is understood the same way. */
+export function readTokenAnswer(raw: RawTokenAnswer): TokenAnswer {
+  const json = parseJson(raw.body)
+  const error = errorType(json)
+  if (raw.status === 200) return readTokens(json, raw)
+  if ((raw.status === 400 || raw.status === 401 || raw.status === 403) && error === 'invalid_grant')
+    return { kind: 'invalidGrant' }
+  if (raw.status === 400 && error === 'invalid_scope') return { kind: 'invalidScope' }
+  const said = `the token endpoint answered ${raw.status}${error ? ` ${error}` : ''}`
+  if (raw.status === 401 || raw.status === 403 || raw.status === 408 || raw.status === 429 || raw.status >= 500) {
+    return {
+      kind: 'transient',
+      detail: said,
+      retryAfterMs: retryAfterMs(raw.retryAfter ?? undefined, raw.receivedAt),
+      failure: 'temporary',
+    }
+  }
+  if (raw.status >= 200 && raw.status < 300) return { kind: 'inDoubt', detail: `${said}, which it never did before` }
+  return { kind: 'refused', detail: `${said}; Vigil's request is wrong or the endpoint has changed` }
+}
+
+function readTokens(json: unknown, raw: RawTokenAnswer): TokenAnswer {
+  const parsed = v.safeParse(Tokens, json)
+  if (!parsed.success) {
+    const fields = parsed.issues.map(issue => v.getDotPath(issue) ?? 'the whole').join(', ')
+    return { kind: 'inDoubt', detail: `the token endpoint answered 200 in a form that Vigil does not know (${fields})` }
+  }
+  const { access_token, expires_in, refresh_token, refresh_token_expires_in: endsIn, scope, account } = parsed.output
+  return {
+    kind: 'tokens',
+    tokens: {
+      accessToken: access_token,
+      refreshToken: refresh_token ?? null,
+      expiresAt: raw.receivedAt + Math.floor(expires_in * 1000),
+      refreshTokenExpiresAt:
+        typeof endsIn === 'number' && endsIn > 0 ? raw.receivedAt + Math.floor(endsIn * 1000) : null,
+      scopes: scope ? scope.split(' ').filter(Boolean) : null,
+    },
+    account: account ? { uuid: account.uuid ?? null, email: account.email_address ?? null } : null,
+  }
+}
+
+/** `{"error":"invalid_grant"}` of OAuth, or `{"type":"error","error":{"type":…}}` of the API. */
+function errorType(json: unknown): string | null {
+  const error = (json as { error?: unknown } | null)?.error
+  if (typeof error === 'string') return error.slice(0, 60)
+  const type = (error as { type?: unknown } | null | undefined)?.type
+  return typeof type === 'string' ? type.slice(0, 60) : null
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null // An edge's HTML page, or a cut text: only the status speaks then.
+  }
+}

@@ -1,0 +1,114 @@
+// Claude Code's `.credentials.json`: the store on Linux, and on macOS where the Keychain holds nothing.
+import { constants, type FileHandle, lstat, open, readdir, realpath, unlink } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { tildePath } from '../domain/account.ts'
+import { readBlob } from '../domain/credential.ts'
+import type { CredentialStore, StoreReading } from '../domain/credential-store.ts'
+import { type Reservation, reserve } from '../edges/publish.ts'
+import { hideSecret } from '../edges/redact.ts'
+
+/** Real ones are 1-20 KB; what is longer is not one. */
+const MAX_BYTES = 1024 * 1024
+/** New tokens may be longer than the old ones by this much without the write running out of room. */
+const SLACK_BYTES = 4096
+
+/** @param home for messages only */
+export function credentialsFile(configDir: string, home: string): CredentialStore {
+  const path = join(configDir, '.credentials.json')
+  const name = tildePath(path, home)
+  /** How the file was laid out when last read, so that a rewrite looks the same. */
+  let indent = 0
+  return {
+    name,
+    async read() {
+      const { reading, text } = await readFileSafely(path, home)
+      if (text !== null) indent = /^\{\s*\n/.test(text) ? 2 : 0
+      return reading
+    },
+    async prepareWrite(blob) {
+      const reservation: Reservation = await reserve(
+        path,
+        Buffer.byteLength(JSON.stringify(blob, null, indent)) + SLACK_BYTES,
+      )
+      return {
+        commit: next => reservation.commit(JSON.stringify(next, null, indent) + (indent > 0 ? '\n' : '')),
+        discard: () => reservation.discard(),
+      }
+    },
+    async cleanUp() {
+      // A link may point elsewhere; the staging files stand beside the real file.
+      const real = await realpath(path).catch(() => path) // Absent: then nothing can stand beside it but in configDir.
+      const names = await readdir(dirname(real)).catch(() => []) // No directory: nothing to clean.
+      const ours = names.filter(file => file.startsWith(`.${basename(real)}.`) && file.endsWith('.vigil-tmp'))
+      for (const file of ours) await unlink(join(dirname(real), file))
+    },
+  }
+}
+
+async function readFileSafely(path: string, home: string): Promise<{ reading: StoreReading; text: string | null }> {
+  const shown = tildePath(path, home)
+  const refused = (detail: string, remedy: string) => ({
+    reading: { state: 'refused', detail, remedy } as const,
+    text: null,
+  })
+  let real: string
+  try {
+    await lstat(path)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') return { reading: { state: 'absent' }, text: null }
+    return { reading: unknown(error, shown), text: null }
+  }
+  try {
+    real = await realpath(path)
+  } catch {
+    return refused(`${shown} is a link that leads nowhere`, `remove or mend the link ${shown}, then log in again`)
+  }
+  let handle: FileHandle
+  try {
+    // Non-blocking: a FIFO in its place must not hang the run.
+    handle = await open(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  } catch (error) {
+    return { reading: unknown(error, shown), text: null }
+  }
+  try {
+    const stat = await handle.stat()
+    if (!stat.isFile()) return refused(`${shown} is no regular file`, `remove ${shown} and log in again`)
+    const me = process.geteuid?.()
+    if (me !== undefined && stat.uid !== me) {
+      return refused(`${shown} belongs to user ${stat.uid}, not to ${me}`, `run Vigil as the user who owns ${shown}`)
+    }
+    if ((stat.mode & 0o077) !== 0) {
+      const mode = (stat.mode & 0o777).toString(8)
+      return refused(`${shown} is open to others (mode ${mode})`, `chmod 600 ${tildePath(real, home)}`)
+    }
+    if (stat.size > MAX_BYTES)
+      return refused(`${shown} is ${stat.size} bytes long`, `look at ${shown}: it is no credentials file`)
+    const text = await handle.readFile('utf8')
+    const blob = readBlob(text)
+    if (blob.state === 'corrupt') {
+      return {
+        reading: { state: 'corrupt', detail: `${shown}: ${blob.detail}`, remedy: 'log in again with /login' },
+        text: null,
+      }
+    }
+    if (blob.state === 'present') {
+      hideSecret(blob.credential.accessToken)
+      hideSecret(blob.credential.refreshToken)
+    }
+    return { reading: blob, text }
+  } catch (error) {
+    return { reading: unknown(error, shown), text: null }
+  } finally {
+    await handle.close()
+  }
+}
+
+function unknown(error: unknown, shown: string): StoreReading {
+  const { code, message } = error as NodeJS.ErrnoException
+  return {
+    state: 'unknown',
+    detail: `${shown} cannot be read (${code ?? message})`,
+    remedy: `see why with: ls -l ${shown}`,
+  }
+}

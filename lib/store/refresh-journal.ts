@@ -1,0 +1,168 @@
+// What makes a refresh survive a kill: the intent before the POST, the answer after it, in a file that already has its
+// disk space. It holds tokens for the moment between the endpoint and Claude Code's own store, so it is 0600 and goes as
+// soon as they are stored. Intent and answer are separate regions, each written whole in place, each with its check sum.
+import { constants, type FileHandle, open, readdir, readFile, rename, unlink } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import * as v from 'valibot'
+import { ensurePrivateDir, removeDurably, stagingName } from '../edges/publish.ts'
+import { hideSecret } from '../edges/redact.ts'
+
+const INTENT_BYTES = 4096
+const ANSWER_BYTES = 60 * 1024
+const SPACE = 0x20
+
+const Intent = v.object({
+  schema: v.literal(1),
+  slot: v.string(),
+  configDir: v.string(),
+  isDefault: v.boolean(),
+  /** Of the refresh token that is about to be sent. */
+  fingerprint: v.string(),
+  at: v.number(),
+  /** True for the one try after a refresh whose outcome nobody knows. */
+  recovery: v.boolean(),
+})
+export type RefreshIntent = v.InferOutput<typeof Intent>
+
+const Answer = v.object({
+  status: v.number(),
+  retryAfter: v.nullable(v.string()),
+  body: v.string(),
+  receivedAt: v.number(),
+})
+export type JournaledAnswer = v.InferOutput<typeof Answer>
+
+export type JournalReading =
+  | { state: 'absent' }
+  /** The token may or may not have been sent; no answer came to the disk. */
+  | { state: 'intent'; intent: RefreshIntent }
+  | { state: 'answered'; intent: RefreshIntent; answer: JournaledAnswer }
+  | { state: 'corrupt' }
+
+export interface RefreshJournal {
+  /** @throws Error when it cannot be made durable; the answer is still in the caller's hands */
+  putAnswer(answer: JournaledAnswer): Promise<void>
+  /** Takes the answer back and says again what is about to be sent (the second try of `invalid_scope`). */
+  putIntent(intent: RefreshIntent): Promise<void>
+  close(): Promise<void>
+}
+
+/** Names a login in files and locks by its directory, whatever its slot is called today. 16 hex digits. */
+export function loginKey(configDir: string): string {
+  return sha256(configDir).slice(0, 16)
+}
+
+export function journalPath(journalDir: string, configDir: string): string {
+  return join(journalDir, `refresh-${loginKey(configDir)}.journal`)
+}
+
+/** Tells one refresh token from another without being one. */
+export function fingerprint(refreshToken: string): string {
+  return sha256(refreshToken).slice(0, 32)
+}
+
+/**
+ * Takes the space for the answer and puts the intent in, both durable before it returns; a full disk shows here. Replaces
+ * a journal that stood at `path`.
+ * @throws Error when the space is not to be had; what stood there still stands
+ */
+export async function beginJournal(path: string, intent: RefreshIntent): Promise<RefreshJournal> {
+  await ensurePrivateDir(dirname(path))
+  const staging = stagingName(path)
+  const handle = await open(
+    staging,
+    constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
+    0o600,
+  )
+  try {
+    await writeRegion(handle, 0, Buffer.alloc(INTENT_BYTES + ANSWER_BYTES, SPACE))
+    await writeRegion(handle, 0, sealed(intent, INTENT_BYTES))
+    await handle.sync()
+    await rename(staging, path)
+    await syncDir(dirname(path))
+  } catch (error) {
+    await handle.close()
+    await unlink(staging).catch(() => undefined) // Renamed already, or never there.
+    throw error
+  }
+  return {
+    async putAnswer(answer) {
+      const held = { ...answer, body: Buffer.from(answer.body).toString('base64') }
+      await writeRegion(handle, INTENT_BYTES, sealed(held, ANSWER_BYTES))
+      await handle.sync()
+    },
+    async putIntent(next) {
+      await writeRegion(handle, INTENT_BYTES, Buffer.alloc(ANSWER_BYTES, SPACE))
+      await writeRegion(handle, 0, sealed(next, INTENT_BYTES))
+      await handle.sync()
+    },
+    close: () => handle.close(),
+  }
+}
+
+/** @throws Error for I/O trouble other than absence */
+export async function readJournal(path: string): Promise<JournalReading> {
+  let bytes: Buffer
+  try {
+    bytes = await readFile(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { state: 'absent' }
+    throw error
+  }
+  const intent = v.safeParse(Intent, unsealed(bytes.subarray(0, INTENT_BYTES)))
+  if (!intent.success) return { state: 'corrupt' }
+  const answer = v.safeParse(Answer, unsealed(bytes.subarray(INTENT_BYTES)))
+  if (!answer.success) return { state: 'intent', intent: intent.output }
+  const body = Buffer.from(answer.output.body, 'base64').toString('utf8')
+  for (const token of body.match(/sk-ant-[A-Za-z0-9_-]+/g) ?? []) hideSecret(token)
+  return { state: 'answered', intent: intent.output, answer: { ...answer.output, body } }
+}
+
+/** Every journal that waits to be finished, also of accounts that left the registry. */
+export async function listJournals(journalDir: string): Promise<string[]> {
+  const names = await readdir(journalDir).catch(() => []) // No directory yet: nothing was ever begun.
+  return names.filter(name => /^refresh-[0-9a-f]{16}\.journal$/.test(name)).map(name => join(journalDir, name))
+}
+
+export async function clearJournal(path: string): Promise<void> {
+  await removeDurably(path)
+}
+
+/** JSON with its check sum, filled up with spaces: a write that was cut by a power failure reads as nothing. */
+function sealed(value: unknown, bytes: number): Buffer {
+  const payload = JSON.stringify(value)
+  const content = Buffer.from(JSON.stringify({ sum: sha256(payload), payload }))
+  if (content.length > bytes) throw new Error(`a journal entry of ${content.length} bytes does not fit in ${bytes}`)
+  return Buffer.concat([content, Buffer.alloc(bytes - content.length, SPACE)])
+}
+
+function unsealed(region: Buffer): unknown {
+  try {
+    const { sum, payload } = JSON.parse(region.toString('utf8')) as { sum: string; payload: string }
+    return sum === sha256(payload) ? JSON.parse(payload) : null
+  } catch {
+    return null // Blank or torn: as if it had never been written, which is what the reader has to assume.
+  }
+}
+
+async function writeRegion(handle: FileHandle, at: number, bytes: Buffer): Promise<void> {
+  let offset = 0
+  while (offset < bytes.length) {
+    const { bytesWritten } = await handle.write(bytes, offset, bytes.length - offset, at + offset)
+    if (bytesWritten === 0) throw Object.assign(new Error('the disk took no more bytes'), { code: 'ENOSPC' })
+    offset += bytesWritten
+  }
+}
+
+async function syncDir(path: string): Promise<void> {
+  const directory = await open(path, constants.O_RDONLY)
+  try {
+    await directory.sync()
+  } finally {
+    await directory.close()
+  }
+}
+
+function sha256(text: string): string {
+  return process.getBuiltinModule('node:crypto').createHash('sha256').update(text).digest('hex')
+}

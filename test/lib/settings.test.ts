@@ -1,0 +1,138 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { dirname } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { loadSettings, readEnvironment } from '../../lib/settings.ts'
+import { DEFAULT_SETTINGS } from '../../lib/settings-defaults.ts'
+import { SettingsError } from '../../lib/settings-error.ts'
+import { parseSettings } from '../../lib/settings-schema.ts'
+
+const problemsOf = (text: string): string[] => {
+  try {
+    parseSettings(text)
+  } catch (error) {
+    if (error instanceof SettingsError) return error.problems
+    throw error
+  }
+  return []
+}
+
+describe('vigil.yaml', () => {
+  it('may be empty, or all comments', () => {
+    expect(parseSettings('')).toEqual(DEFAULT_SETTINGS)
+    expect(parseSettings('# nothing yet\n')).toEqual(DEFAULT_SETTINGS)
+  })
+  it('takes the example of the contract', () => {
+    const settings = parseSettings(`
+endpoints: { api: https://api.anthropic.com, token: https://platform.claude.com/v1/oauth/token }
+refresh: direct
+refresh_ahead: 30m
+quota:   { sources: [statusline, oauth], every: 5m, fresh_for: 10m, stale_after: 15m, unreliable_after: 60m, max_requests_per_hour: 20, alert_at: [80, 95] }
+billing: { budget_usd: { daily: 50, block: null, weekly: null }, alert_at: [80, 100], ccusage_timeout: 60s }
+alerts:  { repeat_every: 4h, quiet_hours: { from: "22:00", to: "07:00", zone: Europe/Berlin } }
+channels:
+  desktop:  { enabled: true, min_severity: warning }
+  email:    { to: [me@example.com], from: vigil@example.com, smtp: { host: smtp.example.com, port: 587, user: me, password: "file:~/.config/vigil/smtp" }, min_severity: warning }
+  webhooks: [ { name: phone, kind: ntfy, url: "https://ntfy.sh/mytopic" }, { name: team, kind: slack, url: "file:~/.config/vigil/slack" } ]
+dead_man: { watchdog: "https://hc-ping.com/…", jobs: {} }
+failover: { enabled: false }
+`)
+    expect(settings.billing.budgetUsd).toEqual({ daily: 50, block: null, weekly: null })
+    expect(settings.alerts.quietHours?.zone).toBe('Europe/Berlin')
+    expect(settings.channels.webhooks.map(hook => hook.minSeverity)).toEqual(['warning', 'warning'])
+    expect(settings.quota).toEqual(DEFAULT_SETTINGS.quota)
+  })
+  it('reports all problems at once, each with its line', () => {
+    const text = [
+      'refresh: sometimes',
+      'quota:',
+      '  every: 5 minutes',
+      '  chanels: 1',
+      'billing:',
+      '  alert_at: [95, 80]',
+      'endpoints: { api: "http://example.com" }',
+    ].join('\n')
+    expect(problemsOf(text)).toEqual([
+      'line 7: endpoints.api may not receive tokens; only https on anthropic.com or claude.com, or http on loopback, may (it is "http://example.com")',
+      'line 1: refresh has to be direct or off (it is "sometimes")',
+      'line 3: quota.every is no duration; write a number and a unit, such as 30s, 5m or 4h (it is "5 minutes")',
+      'line 4: quota.chanels is unknown here; check its spelling and indentation, or remove it',
+      'line 6: billing.alert_at has to rise, such as [80, 95]',
+    ])
+  })
+  it('reports what YAML itself cannot read, with its line', () => {
+    expect(problemsOf('quota:\n  every: [5m\nrefresh: off\n')[0]).toMatch(/^line \d+: /)
+    expect(problemsOf('refresh: off\nrefresh: direct\n')[0]).toMatch(/^line 2: Map keys must be unique/)
+  })
+  it('refuses a list or a text as the whole', () => {
+    expect(problemsOf('- a\n')).toEqual(['the file has to be a section with keys of its own, such as: refresh: off'])
+  })
+  it('takes "refresh: off" as it stands, which other YAML readers take for false', () => {
+    expect(parseSettings('refresh: off').refresh).toBe('off')
+  })
+  it.each([
+    ['quota: { every: 9m }', 'line 1: quota.fresh_for is 10m, but figures grow 640s old between two fetches'],
+    ['quota: { fresh_for: 20m }', 'line 1: quota.stale_after is 15m, which is less than fresh_for (20m)'],
+    ['quota: { stale_after: 60m }', 'line 1: quota.unreliable_after is 1h, which is not more than stale_after (1h)'],
+    [
+      'quota: { max_requests_per_hour: 11 }',
+      'line 1: quota.max_requests_per_hour is 11, but every 5m needs 12 requests an hour',
+    ],
+    ['refresh_ahead: 19m', 'line 1: refresh_ahead is 19m, which leaves no second try'],
+  ])('refuses %s by its relation to the others', (text, problem) => {
+    expect(problemsOf(text)[0]).toContain(problem)
+  })
+  it.each([
+    'quota: { every: 5m }',
+    'quota: { stale_after: 10m }',
+    'quota: { max_requests_per_hour: 12 }',
+    'refresh_ahead: 20m',
+  ])('takes %s, which is just right', text => {
+    expect(problemsOf(text)).toEqual([])
+  })
+  it.each([
+    'https://api.anthropic.com.evil.example',
+    'https://user@api.anthropic.com',
+    'https://evilanthropic.com',
+    'http://api.anthropic.com',
+    'http://127.0.0.1.evil.example',
+    'http://10.0.0.1',
+    'ftp://127.0.0.1',
+    'api.anthropic.com',
+  ])('lets no token go to %s', url => {
+    expect(problemsOf(`endpoints: { api: "${url}" }`)).toHaveLength(1)
+  })
+  it.each([
+    'https://api.anthropic.com',
+    'https://anthropic.com',
+    'https://platform.claude.com/x',
+    'http://127.0.0.1:8080',
+    'http://[::1]:9',
+    'http://localhost:1',
+  ])('lets tokens go to %s', url => {
+    expect(problemsOf(`endpoints: { api: "${url}" }`)).toEqual([])
+  })
+})
+
+describe('the environment', () => {
+  const env = { HOME: homedir() }
+  it('puts everything under ~/.claude, whatever CLAUDE_CONFIG_DIR says', () => {
+    expect(readEnvironment({ ...env, CLAUDE_CONFIG_DIR: '/elsewhere' }).paths.vigilHome).toBe(`${homedir()}/.claude`)
+    expect(readEnvironment({ ...env, VIGIL_HOME: '/v' }).paths.health).toBe('/v/session-health')
+  })
+  it('refuses a VIGIL_HOME that is relative', () => {
+    expect(() => readEnvironment({ ...env, VIGIL_HOME: 'here' })).toThrow('no absolute path')
+  })
+  it('hands no token of the environment to a child', () => {
+    expect(
+      readEnvironment({ ...env, ANTHROPIC_API_KEY: 'sk', CLAUDE_CODE_OAUTH_TOKEN: 'x' }).childEnv,
+    ).not.toHaveProperty('ANTHROPIC_API_KEY')
+  })
+  it('has settings without any file, and reads one that is there', async () => {
+    const { paths } = readEnvironment({ HOME: homedir(), VIGIL_HOME: `${homedir()}/v` })
+    expect(await loadSettings(paths)).toBe(DEFAULT_SETTINGS)
+    mkdirSync(dirname(paths.settings), { recursive: true })
+    writeFileSync(paths.settings, 'refresh: off\n')
+    expect((await loadSettings(paths)).refresh).toBe('off')
+  })
+})
