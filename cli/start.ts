@@ -3,7 +3,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { discoverLogins } from '../lib/flows/load-accounts.ts'
+import { discoverLogins } from '../lib/flows/discover-logins.ts'
 import { type Environment, readEnvironment } from '../lib/settings.ts'
 import { readRegistry } from '../lib/store/accounts.ts'
 import { CRON_PERIOD_MS, type JobName } from '../lib/timings.ts'

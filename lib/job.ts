@@ -46,8 +46,8 @@ export async function runJob(job: JobName, work: (run: Run) => Promise<void>): P
   try {
     environment = readEnvironment()
     const { paths } = environment
-    for (const dir of [paths.health, paths.locks, paths.runs, paths.logs]) await ensurePrivateDir(dir)
-    await makePrivate(paths.health)
+    for (const dir of [paths.health, paths.locks, paths.runs, paths.logs]) ensurePrivateDir(dir)
+    makePrivate(paths.health)
   } catch (error) {
     complain(job, error)
     process.exitCode = error instanceof SettingsError ? 78 : isPermission(error) ? 77 : 1
@@ -83,7 +83,7 @@ async function recordedRun(
 ): Promise<void> {
   const { paths } = environment
   const now = Date.now()
-  const previous = await readRunRecord(paths.runs, job)
+  const previous = readRunRecord(paths.runs, job)
   if (previous.state === 'corrupt') log('warn', `the last run record was corrupt and is replaced: ${previous.detail}`)
   const runId = `${new Date(now).toISOString()}-${process.pid}`
   let record = beginRecord(previous.state === 'present' ? previous.value : null, {
@@ -93,7 +93,8 @@ async function recordedRun(
     version: VERSION,
     now,
   })
-  await saveRunRecord(paths.runs, record)
+  const begun = saveRunRecord(paths.runs, record)
+  begun.catch(() => undefined) // Awaited below, before any work; here it must only not count as unhandled.
   if (record.unfinished_before) log('warn', `the run before this one was killed: ${record.unfinished_before.run_id}`)
 
   const accounts: Record<string, AccountResult> = {}
@@ -108,7 +109,7 @@ async function recordedRun(
   const stop = watchForStop(job, log)
   stop.onForced(end => finish(end))
   try {
-    const settings = await loadSettings(paths)
+    const [settings] = await Promise.all([loadSettings(paths, now), begun])
     const run: Run = {
       job,
       settings,

@@ -15,6 +15,8 @@ export interface Paths {
   logins: string
   journal: string
   mergedQuota: string
+  /** What vigil.yaml meant when it was last parsed, without its secrets. */
+  parsedSettings: string
   hotSwapQuota: string
 }
 
@@ -35,6 +37,7 @@ export function pathsFor(home: string, vigilHome: string): Paths {
     logins: join(health, 'logins'),
     journal: join(health, 'journal'),
     mergedQuota: join(health, 'merged-quota-cache.json'),
+    parsedSettings: join(health, 'parsed', 'vigil.json'),
     hotSwapQuota: join(health, 'hot-swap-quota.json'),
   }
 }

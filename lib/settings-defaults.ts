@@ -25,14 +25,21 @@ export interface Settings {
     ccusageTimeoutMs: number
   }
   alerts: { repeatEveryMs: number; quietHours: { from: string; to: string; zone: string } | null }
+  failover: { enabled: boolean }
+}
+
+/** The part that may hold secrets, so it is never copied anywhere: who needs it reads vigil.yaml itself. */
+export interface DeliverySettings {
   channels: {
     desktop: { enabled: boolean; minSeverity: Severity }
     email: EmailSettings | null
     webhooks: WebhookSettings[]
   }
+  /** Ping URLs. */
   deadMan: { watchdog: string | null; jobs: Record<string, string> }
-  failover: { enabled: boolean }
 }
+export type AllSettings = Settings & DeliverySettings
+
 export type Severity = 'info' | 'warning' | 'critical'
 export interface EmailSettings {
   to: string[]
@@ -65,7 +72,5 @@ export const DEFAULT_SETTINGS: Settings = {
   },
   billing: { budgetUsd: { daily: null, block: null, weekly: null }, alertAt: [80, 100], ccusageTimeoutMs: MINUTE_MS },
   alerts: { repeatEveryMs: 4 * HOUR_MS, quietHours: null },
-  channels: { desktop: { enabled: true, minSeverity: 'warning' }, email: null, webhooks: [] },
-  deadMan: { watchdog: null, jobs: {} },
   failover: { enabled: false },
 }

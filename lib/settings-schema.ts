@@ -2,7 +2,7 @@
 import * as v from 'valibot'
 import { LineCounter, type Node, parseDocument } from 'yaml'
 import { mayReceiveTokens } from './edges/http.ts'
-import { DEFAULT_SETTINGS, type Settings } from './settings-defaults.ts'
+import { type AllSettings, DEFAULT_SETTINGS } from './settings-defaults.ts'
 import { SettingsError } from './settings-error.ts'
 import { checkTimings, DAY_MS, HOUR_MS, MINUTE_MS } from './timings.ts'
 
@@ -137,7 +137,7 @@ type SettingsFile = v.InferOutput<typeof SettingsFile>
 /**
  * @throws SettingsError with every problem and its line: syntax, unknown keys, types, broken relations
  */
-export function parseSettings(text: string): Settings {
+export function parseSettings(text: string): AllSettings {
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
   if (document.errors.length > 0) {
@@ -197,7 +197,7 @@ function keyOrValueAt(document: ReturnType<typeof parseDocument>, path: readonly
   return node?.range?.[0] ?? null
 }
 
-function toSettings(file: SettingsFile): Settings {
+function toSettings(file: SettingsFile): AllSettings {
   const defaults = DEFAULT_SETTINGS
   const ms = (text: string | undefined, otherwise: number) => (text === undefined ? otherwise : durationMs(text))
   const { quota = {}, billing = {}, alerts = {}, channels = {}, dead_man: deadMan = {} } = file

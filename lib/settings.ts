@@ -1,10 +1,10 @@
 // The only reader of process.env. Settings are a person's file: nothing here writes it.
-import { readFileSync } from 'node:fs'
-import { homedir } from 'node:os'
-import { isAbsolute, join } from 'node:path'
+import { readFileSync, statSync } from 'node:fs'
+import { dirname, isAbsolute, join } from 'node:path'
 import { type Paths, pathsFor } from './paths.ts'
-import { DEFAULT_SETTINGS, type Settings } from './settings-defaults.ts'
+import { type AllSettings, DEFAULT_SETTINGS, type Settings } from './settings-defaults.ts'
 import { SettingsError } from './settings-error.ts'
+import { VERSION } from './version.ts'
 
 export type { Settings } from './settings-defaults.ts'
 
@@ -19,10 +19,10 @@ export interface Environment {
 
 /** @throws SettingsError when HOME or VIGIL_HOME cannot be used */
 export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Environment {
-  const home = env['HOME'] ?? homedir()
+  const home = env['HOME'] ?? ''
   const vigilHome = env['VIGIL_HOME'] || join(home, '.claude')
   const problems: string[] = []
-  if (!isAbsolute(home)) problems.push(`HOME is "${home}", which is no absolute path; set it in the crontab`)
+  if (!isAbsolute(home)) problems.push(`HOME is "${home}", which is no absolute path; set it (cron does so by itself)`)
   if (!isAbsolute(vigilHome)) problems.push(`VIGIL_HOME is "${vigilHome}", which is no absolute path`)
   if (problems.length > 0) throw new SettingsError('the environment', problems)
   const childEnv: Record<string, string> = { HOME: home, VIGIL_HOME: vigilHome, PATH: env['PATH'] ?? '/usr/bin:/bin' }
@@ -43,17 +43,69 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Environme
 }
 
 /**
- * The settings in force. No file means defaults; the parser is loaded only where there is something to parse.
+ * The settings in force. No file means defaults. Parsing costs a third of a start, so what a file meant is kept (less the
+ * part that may hold secrets) and used for as long as the very same file, unchanged, is there.
  * @throws SettingsError with every problem and its line
  */
-export async function loadSettings(paths: Paths): Promise<Settings> {
-  let text: string
+export async function loadSettings(paths: Paths, now: number): Promise<Settings> {
+  const seal = sealOf(paths.settings)
+  if (seal === null) return DEFAULT_SETTINGS
+  const kept = keptSettings(paths)
+  if (kept?.seal === seal && kept.version === VERSION) return kept.settings
+  const { channels: _channels, deadMan: _deadMan, ...settings } = await loadAllSettings(paths)
+  await keepSettings(paths, { version: VERSION, seal, settings }, now)
+  return settings
+}
+
+/** @throws SettingsError with every problem and its line */
+async function loadAllSettings(paths: Paths): Promise<AllSettings> {
+  const { parseSettings } = await import('./settings-schema.ts')
   try {
-    text = readFileSync(paths.settings, 'utf8')
+    return parseSettings(readFileSync(paths.settings, 'utf8'))
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return DEFAULT_SETTINGS
+    if (error instanceof SettingsError) throw error
     throw new SettingsError('vigil.yaml', [`it cannot be read: ${(error as Error).message}`])
   }
-  const { parseSettings } = await import('./settings-schema.ts')
-  return parseSettings(text)
+}
+
+interface KeptSettings {
+  version: string
+  /** Which file it was, to the nanosecond of its last change. */
+  seal: string
+  settings: Settings
+}
+
+/** null: there is no file. The change time cannot be set back by a program, as the modification time can. */
+function sealOf(path: string): string | null {
+  try {
+    const { ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true })
+    return `${ino} ${size} ${mtimeNs} ${ctimeNs}`
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw new SettingsError('vigil.yaml', [`it cannot be read: ${(error as Error).message}`])
+  }
+}
+
+function keptSettings(paths: Paths): KeptSettings | null {
+  try {
+    return JSON.parse(readFileSync(paths.parsedSettings, 'utf8')) as KeptSettings
+  } catch {
+    return null // Not kept yet, or not whole: then the file itself is parsed.
+  }
+}
+
+/** A change within the clock's own grain would not show in the seal, so a file that is younger than this is not kept. */
+const SEAL_GRAIN_NS = 2_000_000_000n
+
+async function keepSettings(paths: Paths, kept: KeptSettings, now: number): Promise<void> {
+  const changedNs = BigInt(kept.seal.split(' ')[3]!)
+  const nowNs = BigInt(now) * 1_000_000n
+  if (nowNs - changedNs < SEAL_GRAIN_NS || sealOf(paths.settings) !== kept.seal) return
+  const { ensurePrivateDir, publish } = await import('./edges/publish.ts')
+  try {
+    ensurePrivateDir(dirname(paths.parsedSettings))
+    await publish(paths.parsedSettings, JSON.stringify(kept))
+  } catch {
+    // Only the next start is slower for it; a full disk shows where it matters.
+  }
 }

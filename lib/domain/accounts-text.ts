@@ -2,7 +2,7 @@
 // That is done by splicing (accounts-splice.ts), since a YAML writer would reflow a person's comments, blank lines, quotes and
 // line ends. Whatever way was taken, the result is parsed and compared: nothing but the three keys may mean anything else.
 import { isDeepStrictEqual } from 'node:util'
-import { Document, isAlias, isMap, parseDocument } from 'yaml'
+import { Document, isAlias, isMap, isScalar, type Node, parseDocument, type YAMLMap } from 'yaml'
 import { type Account, tildePath } from './account.ts'
 import { expandHome, REGISTRY_YAML } from './accounts-file.ts'
 import { isAsWanted, isSame, KEYS, pairOf, spliced, type Wanted } from './accounts-splice.ts'
@@ -71,7 +71,7 @@ function rewritten(text: string, slot: string, wanted: Wanted): string | null {
     const map = document.getIn(['accounts', slot], true)
     if (!isMap(map)) return null
     for (const key of KEYS) {
-      if (wanted[key] === null) map.delete(key)
+      if (wanted[key] === null) removeKey(map, key)
       else if (!isAsWanted(pairOf(map, key), key, wanted[key])) map.set(key, wanted[key])
     }
     const indent = /^( {1,8})[^ #\r\n]/m.exec(text)?.[1]?.length ?? 2
@@ -81,6 +81,23 @@ function rewritten(text: string, slot: string, wanted: Wanted): string | null {
   } catch {
     return null // It cannot write what it read, an alias whose anchor went for example. The caller says so.
   }
+}
+
+/** Without the comments around it: those pass to what follows. */
+function removeKey(map: YAMLMap, key: string): void {
+  const pair = pairOf(map, key)
+  if (!pair) return
+  const index = map.items.indexOf(pair)
+  map.items.splice(index, 1)
+  const value = pair.value as Node | null
+  const said = [pair.key.commentBefore, pair.key.comment, value?.commentBefore, value?.comment]
+  const next = map.items[index]?.key
+  if (isScalar(next)) next.commentBefore = joined([...said, next.commentBefore])
+  else map.comment = joined([map.comment, ...said])
+}
+
+function joined(comments: Array<string | null | undefined>): string | null {
+  return comments.filter(comment => comment).join('\n') || null
 }
 
 function meansExactly(before: string, after: string, slot: string, wanted: Wanted): boolean {

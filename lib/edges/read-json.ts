@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
 import * as v from 'valibot'
 
 /** Absent and corrupt are different things: the first is normal at the start, the second is a fact to report. */
@@ -8,13 +8,13 @@ export type JsonReading<T> = { state: 'present'; value: T } | { state: 'absent' 
  * Reads one of our own files and checks its schema.
  * @throws Error for what is neither absent nor a matter of content (permission, I/O)
  */
-export async function readJson<Schema extends v.GenericSchema>(
+export function readJson<Schema extends v.GenericSchema>(
   path: string,
   schema: Schema,
-): Promise<JsonReading<v.InferOutput<Schema>>> {
+): JsonReading<v.InferOutput<Schema>> {
   let text: string
   try {
-    text = await readFile(path, 'utf8')
+    text = readFileSync(path, 'utf8')
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { state: 'absent' }
     throw error

@@ -6,9 +6,11 @@ import { listJournals, loginKey, readJournal } from '../store/refresh-journal.ts
 import { refreshLogin } from './refresh-login.ts'
 
 export async function finishOrphans(accounts: readonly Account[], run: Run): Promise<void> {
+  const journals = listJournals(run.paths.journal)
+  if (journals.length === 0) return
   const known = new Set(accounts.map(account => loginKey(account.configDir)))
-  for (const path of await listJournals(run.paths.journal)) {
-    const journal = await readJournal(path)
+  for (const path of journals) {
+    const journal = readJournal(path)
     if (journal.state !== 'answered' && journal.state !== 'intent') continue
     const { slot, configDir, isDefault } = journal.intent
     if (known.has(loginKey(configDir))) continue

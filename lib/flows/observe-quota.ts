@@ -10,7 +10,6 @@ import { readIdentity } from '../store/identity.ts'
 import { readSlot, updateSlot } from '../store/slots.ts'
 import { CRON_PERIOD_MS, USAGE_TIMEOUT_MS } from '../timings.ts'
 import { VERSION } from '../version.ts'
-import { openCredentialStore } from './open-credential-store.ts'
 
 /** What is known of one account before it is asked. */
 export interface QuotaLook {
@@ -20,7 +19,7 @@ export interface QuotaLook {
 }
 
 export async function lookAtQuota(account: Account, run: Run): Promise<QuotaLook> {
-  const { slot, trouble } = await readSlot(run.paths, account.slot, account.configDir)
+  const { slot, trouble } = readSlot(run.paths, account.slot, account.configDir)
   if (trouble) run.log('warn', trouble, { slot: account.slot })
   const identity = await readIdentity(account.configDir, account.isDefault, run.paths.home)
   const { observation } = slot
@@ -105,6 +104,7 @@ async function usableToken(account: Account, run: Run): Promise<{ accessToken: s
 }
 
 async function storedToken(account: Account, run: Run): Promise<string | null> {
+  const { openCredentialStore } = await import('./open-credential-store.ts')
   const store = await openCredentialStore(account, {
     paths: run.paths,
     childEnv: run.environment.childEnv,

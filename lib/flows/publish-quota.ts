@@ -7,7 +7,7 @@ import type { QuotaLook } from './observe-quota.ts'
 
 /** Says what is wrong with the cache that stands there: a flag that calls old figures fresh was the 49-hour bug. */
 export async function reportFalseFreshness(run: Run): Promise<void> {
-  const { corrupt, falseFlags } = await inspectMergedCache(run.paths, run.now, run.settings.quota)
+  const { corrupt, falseFlags } = inspectMergedCache(run.paths, run.now, run.settings.quota)
   if (corrupt !== null) {
     run.count('corrupt_caches')
     run.log('warn', `merged-quota-cache.json is corrupt and is built anew: ${corrupt}`)
@@ -29,7 +29,7 @@ export async function publishQuota(looks: readonly QuotaLook[], current: string 
   const measured: MeasuredAccount[] = []
   for (const look of looks) {
     const account = registry?.accounts.find(known => known.slot === look.account.slot) ?? look.account
-    const { slot } = await readSlot(run.paths, account.slot, account.configDir)
+    const { slot } = readSlot(run.paths, account.slot, account.configDir)
     measured.push({
       account: { ...account, email: account.email ?? look.identity?.email ?? null },
       slot,

@@ -1,6 +1,5 @@
 // Keeps one login alive. Outside: a look without locks, for most runs have nothing to do. Inside (refresh-transaction.ts):
 // Vigil's own account lock, then Claude Code's two, then the one POST that cannot be done twice.
-import { existsSync } from 'node:fs'
 import { type Account, type JobReason, loginCommand, standingOf } from '../domain/account.ts'
 import type { CredentialStore, StoreReading } from '../domain/credential-store.ts'
 import { type LoginPlan, type LoginState, planLogin } from '../domain/login-state.ts'
@@ -8,7 +7,7 @@ import { type AccountResult, type FailureClass, resultOfError } from '../domain/
 import type { Run } from '../job.ts'
 import { setStanding } from '../store/accounts.ts'
 import { readLoginState } from '../store/login-states.ts'
-import { fingerprint, journalPath } from '../store/refresh-journal.ts'
+import { fingerprint, listJournals } from '../store/refresh-journal.ts'
 import { openCredentialStore } from './open-credential-store.ts'
 
 export interface LoginResult extends AccountResult {
@@ -32,8 +31,9 @@ export interface LoginLook {
 export async function refreshLogin(account: Account, run: Run, rejectedAccessToken?: string): Promise<LoginResult> {
   try {
     const look = await lookAtLogin(account, run, rejectedAccessToken)
-    const pending = existsSync(journalPath(run.paths.journal, account.configDir))
-    if (look.plan.do !== 'refresh' && !pending) return await settleWithoutRefresh(look, run)
+    // Any journal at all sends the account through the locks, where its own one is looked for.
+    if (look.plan.do !== 'refresh' && listJournals(run.paths.journal).length === 0)
+      return await settleWithoutRefresh(look, run)
     const { refreshUnderLocks } = await import('./refresh-transaction.ts')
     return await refreshUnderLocks(account, run, rejectedAccessToken)
   } catch (error) {
@@ -45,9 +45,9 @@ export async function lookAtLogin(account: Account, run: Run, rejectedAccessToke
   const context = { paths: run.paths, childEnv: run.environment.childEnv, job: run.job, signal: run.signal }
   const store = await openCredentialStore(account, context)
   const reading = await store.read()
-  const state = await readLoginState(run.paths.logins, account)
-  const stored =
-    reading.state === 'present' && reading.credential.refreshToken ? fingerprint(reading.credential.refreshToken) : null
+  const state = readLoginState(run.paths.logins, account)
+  // Loading the hash functions costs a start 3 ms, and only a login that is known to be dead asks for one.
+  const stored = state.dead !== null ? storedFingerprint(reading) : null
   const plan = planLogin(account, reading, stored, state, run.clock(), {
     refreshAheadMs: run.settings.refreshAheadMs,
     refresh: run.settings.refresh,
@@ -93,4 +93,11 @@ export async function applyStanding(account: Account, standing: 'active' | JobRe
     `${account.slot} is ${standing === 'active' ? 'active again' : `inactive: ${standing}`} (${outcome})`,
     { slot: account.slot },
   )
+}
+
+/** Of the refresh token that the store holds; null where it holds none. */
+export function storedFingerprint(reading: StoreReading): string | null {
+  return reading.state === 'present' && reading.credential.refreshToken
+    ? fingerprint(reading.credential.refreshToken)
+    : null
 }

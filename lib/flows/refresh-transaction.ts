@@ -1,6 +1,6 @@
 // The refresh transaction: locks -> read again -> reserve -> intent -> one POST -> answer on disk -> store -> clear.
 // A refresh token can be spent once. Every step leaves on disk what the next run needs to go on from a kill right there.
-import { realpath } from 'node:fs/promises'
+import { realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Account, loginCommand, tildePath } from '../domain/account.ts'
 import { withNewTokens } from '../domain/credential.ts'
@@ -25,7 +25,7 @@ import {
 } from '../store/refresh-journal.ts'
 import { LOCK_WAIT_MS, TOKEN_TERM_GRACE_MS, TOKEN_TIMEOUT_MS, WRITE_LOCK_WAIT_MS } from '../timings.ts'
 import { VERSION } from '../version.ts'
-import { applyStanding, type LoginLook, type LoginResult, lookAtLogin, settleWithoutRefresh } from './refresh-login.ts'
+import { applyStanding, type LoginLook, type LoginResult, lookAtLogin, settleWithoutRefresh, storedFingerprint } from './refresh-login.ts'
 
 /** Takes all locks, in Claude Code's order, and refreshes what is still due under them. */
 export async function refreshUnderLocks(
@@ -40,7 +40,7 @@ export async function refreshUnderLocks(
     return busy(`vigil's ${own.holder?.job ?? 'other job'} (pid ${own.holder?.pid ?? 'unknown'}) is at this login`)
   const held: ClaudeLock[] = []
   try {
-    const realDir = await realpath(account.configDir).catch(() => null) // Null: the directory is gone.
+    const realDir = realDirectory(account.configDir)
     if (realDir === null) {
       await clearJournal(journalPath(run.paths.journal, account.configDir))
       return await settleWithoutRefresh(await lookAtLogin(account, run), run)
@@ -61,6 +61,16 @@ export async function refreshUnderLocks(
   }
 }
 
+/** null: the directory is gone. */
+function realDirectory(configDir: string): string | null {
+  try {
+    return realpathSync(configDir)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw error
+  }
+}
+
 async function refreshLocked(
   account: Account,
   run: Run,
@@ -72,8 +82,8 @@ async function refreshLocked(
   await look.store.cleanUp()
   // Nothing can be said of the store just now: what the journal holds is worth more than a clean folder.
   if (look.plan.do === 'report') return settleWithoutRefresh(look, run)
-  const found = await readJournal(path)
-  const stored = storedFingerprint(look)
+  const found = readJournal(path)
+  const stored = storedFingerprint(look.reading)
   const untouched = (found.state === 'answered' || found.state === 'intent') && found.intent.fingerprint === stored
   const answer = untouched && found.state === 'answered' ? readTokenAnswer(found.answer).kind : null
   if (untouched && found.state === 'answered' && answer !== 'inDoubt' && answer !== 'invalidScope') {
@@ -149,7 +159,7 @@ async function sendOnce(
     return { ...resultOfError(error), usable: false }
   } finally {
     await prepared?.discard()
-    await journal?.close()
+    journal?.close()
   }
 }
 
@@ -191,7 +201,7 @@ async function noAnswer(
   }
   // The intent stays in the journal: the next run looks at the store first and then tries the stored token once.
   const now = await lookAtLogin(look.account, run)
-  if (storedFingerprint(now) !== storedFingerprint(look)) {
+  if (storedFingerprint(now.reading) !== storedFingerprint(look.reading)) {
     await clearJournal(path)
     return settleWithoutRefresh(now, run)
   }
@@ -328,8 +338,8 @@ async function loginIsOver(settlement: Settlement): Promise<LoginResult> {
   const now = await lookAtLogin(account, run)
   if (
     now.reading.state === 'present' &&
-    storedFingerprint(now) !== null &&
-    storedFingerprint(now) !== intent.fingerprint
+    storedFingerprint(now.reading) !== null &&
+    storedFingerprint(now.reading) !== intent.fingerprint
   ) {
     await clearJournal(path)
     const result = await settleWithoutRefresh(now.plan.do === 'refresh' ? { ...now, plan: adoptedPlan } : now, run)
@@ -358,12 +368,6 @@ async function loginIsOver(settlement: Settlement): Promise<LoginResult> {
 }
 
 const adoptedPlan = { do: 'nothing', outcome: 'fresh', reason: 'the next run refreshes it', standing: null } as const
-
-function storedFingerprint(look: LoginLook): string | null {
-  return look.reading.state === 'present' && look.reading.credential.refreshToken
-    ? fingerprint(look.reading.credential.refreshToken)
-    : null
-}
 
 function inTheWay(lock: ClaudeLockBusy, run: Run): string {
   const beat = lock.lastBeatAgoMs === null ? 'just now' : `${Math.round(lock.lastBeatAgoMs / 1000)} s ago`

@@ -83,7 +83,7 @@ export async function writeFirstRegistry(
   now: number,
   accounts: ReadonlyArray<Pick<Account, 'slot' | 'configDir' | 'email'>>,
 ): Promise<Registry> {
-  await ensurePrivateDir(dirname(paths.accounts))
+  ensurePrivateDir(dirname(paths.accounts))
   return underLock(paths, job, now, async () => {
     const present = await readRegistry(paths)
     if (present !== null) return present
@@ -101,7 +101,7 @@ async function underLock<T>(
   now: number,
   attempt: () => Promise<T | 'overtaken'>,
 ): Promise<T> {
-  await ensurePrivateDir(paths.locks)
+  ensurePrivateDir(paths.locks)
   const lock = await waitForLock(join(paths.locks, 'accounts-file.lock'), { job, now }, LOCK_WAIT_MS)
   if (!lock.held) {
     const holder = lock.holder ? `${lock.holder.job} (pid ${lock.holder.pid})` : 'another process'
@@ -197,7 +197,7 @@ async function readText(paths: Paths): Promise<string | null> {
 async function registryOf(text: string, paths: Paths): Promise<Registry> {
   const path = join(paths.health, 'parsed', 'claude-sessions.json')
   try {
-    const copy = await readJson(path, ParsedCopy)
+    const copy = readJson(path, ParsedCopy)
     if (copy.state === 'present' && copy.value.source === text && copy.value.home === paths.home) {
       return copy.value.registry
     }
@@ -214,7 +214,7 @@ async function registryOf(text: string, paths: Paths): Promise<Registry> {
     registry,
   }
   try {
-    await ensurePrivateDir(dirname(path))
+    ensurePrivateDir(dirname(path))
     await publish(path, `${JSON.stringify(copy)}\n`)
   } catch {
     // Only the next start takes longer; a full disk must not keep anyone from reading the registry.

@@ -1,5 +1,15 @@
 // Claude Code's `.credentials.json`: the store on Linux, and on macOS where the Keychain holds nothing.
-import { constants, type FileHandle, lstat, open, readdir, realpath, unlink } from 'node:fs/promises'
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  unlinkSync,
+} from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { tildePath } from '../domain/account.ts'
 import { readBlob } from '../domain/credential.ts'
@@ -21,7 +31,7 @@ export function credentialsFile(configDir: string, home: string): CredentialStor
   return {
     name,
     async read() {
-      const { reading, text } = await readFileSafely(path, home)
+      const { reading, text } = readFileSafely(path, home)
       if (text !== null) indent = /^\{\s*\n/.test(text) ? 2 : 0
       return reading
     },
@@ -32,20 +42,28 @@ export function credentialsFile(configDir: string, home: string): CredentialStor
       )
       return {
         commit: next => reservation.commit(JSON.stringify(next, null, indent) + (indent > 0 ? '\n' : '')),
-        discard: () => reservation.discard(),
+        discard: async () => reservation.discard(),
       }
     },
     async cleanUp() {
-      // A link may point elsewhere; the staging files stand beside the real file.
-      const real = await realpath(path).catch(() => path) // Absent: then nothing can stand beside it but in configDir.
-      const names = await readdir(dirname(real)).catch(() => []) // No directory: nothing to clean.
-      const ours = names.filter(file => file.startsWith(`.${basename(real)}.`) && file.endsWith('.vigil-tmp'))
-      for (const file of ours) await unlink(join(dirname(real), file))
+      for (const leftover of stagingFilesOf(path)) unlinkSync(leftover)
     },
   }
 }
 
-async function readFileSafely(path: string, home: string): Promise<{ reading: StoreReading; text: string | null }> {
+/** A link may point elsewhere; the staging files stand beside the real file. */
+function stagingFilesOf(path: string): string[] {
+  try {
+    const real = realpathSync(path)
+    const names = readdirSync(dirname(real))
+    const ours = names.filter(name => name.startsWith(`.${basename(real)}.`) && name.endsWith('.vigil-tmp'))
+    return ours.map(name => join(dirname(real), name))
+  } catch {
+    return [] // Nothing is stored, so nothing was being replaced.
+  }
+}
+
+function readFileSafely(path: string, home: string): { reading: StoreReading; text: string | null } {
   const shown = tildePath(path, home)
   const refused = (detail: string, remedy: string) => ({
     reading: { state: 'refused', detail, remedy } as const,
@@ -53,26 +71,26 @@ async function readFileSafely(path: string, home: string): Promise<{ reading: St
   })
   let real: string
   try {
-    await lstat(path)
+    lstatSync(path)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' || code === 'ENOTDIR') return { reading: { state: 'absent' }, text: null }
     return { reading: unknown(error, shown), text: null }
   }
   try {
-    real = await realpath(path)
+    real = realpathSync(path)
   } catch {
     return refused(`${shown} is a link that leads nowhere`, `remove or mend the link ${shown}, then log in again`)
   }
-  let handle: FileHandle
+  let descriptor: number
   try {
     // Non-blocking: a FIFO in its place must not hang the run.
-    handle = await open(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+    descriptor = openSync(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   } catch (error) {
     return { reading: unknown(error, shown), text: null }
   }
   try {
-    const stat = await handle.stat()
+    const stat = fstatSync(descriptor)
     if (!stat.isFile()) return refused(`${shown} is no regular file`, `remove ${shown} and log in again`)
     const me = process.geteuid?.()
     if (me !== undefined && stat.uid !== me) {
@@ -84,7 +102,7 @@ async function readFileSafely(path: string, home: string): Promise<{ reading: St
     }
     if (stat.size > MAX_BYTES)
       return refused(`${shown} is ${stat.size} bytes long`, `look at ${shown}: it is no credentials file`)
-    const text = await handle.readFile('utf8')
+    const text = readFileSync(descriptor, 'utf8')
     const blob = readBlob(text)
     if (blob.state === 'corrupt') {
       return {
@@ -100,7 +118,7 @@ async function readFileSafely(path: string, home: string): Promise<{ reading: St
   } catch (error) {
     return { reading: unknown(error, shown), text: null }
   } finally {
-    await handle.close()
+    closeSync(descriptor)
   }
 }
 

@@ -1,10 +1,18 @@
 // What makes a refresh survive a kill: the intent before the POST, the answer after it, in a file that already has its
 // disk space. It holds tokens for the moment between the endpoint and Claude Code's own store, so it is 0600 and goes as
 // soon as they are stored. Intent and answer are separate regions, each written whole in place, each with its check sum.
-import { constants, type FileHandle, open, readdir, readFile, rename, unlink } from 'node:fs/promises'
+import { closeSync, readdirSync, readFileSync, renameSync, unlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import * as v from 'valibot'
-import { ensurePrivateDir, removeDurably, stagingName } from '../edges/publish.ts'
+import {
+  ensurePrivateDir,
+  openNew,
+  removeDurably,
+  stagingName,
+  sync,
+  syncDirectory,
+  writeFully,
+} from '../edges/publish.ts'
 import { hideSecret } from '../edges/redact.ts'
 
 const INTENT_BYTES = 4096
@@ -44,7 +52,7 @@ export interface RefreshJournal {
   putAnswer(answer: JournaledAnswer): Promise<void>
   /** Takes the answer back and says again what is about to be sent (the second try of `invalid_scope`). */
   putIntent(intent: RefreshIntent): Promise<void>
-  close(): Promise<void>
+  close(): void
 }
 
 /** Names a login in files and locks by its directory, whatever its slot is called today. 16 hex digits. */
@@ -67,44 +75,40 @@ export function fingerprint(refreshToken: string): string {
  * @throws Error when the space is not to be had; what stood there still stands
  */
 export async function beginJournal(path: string, intent: RefreshIntent): Promise<RefreshJournal> {
-  await ensurePrivateDir(dirname(path))
+  ensurePrivateDir(dirname(path))
   const staging = stagingName(path)
-  const handle = await open(
-    staging,
-    constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
-    0o600,
-  )
+  const descriptor = openNew(staging, 0o600)
   try {
-    await writeRegion(handle, 0, Buffer.alloc(INTENT_BYTES + ANSWER_BYTES, SPACE))
-    await writeRegion(handle, 0, sealed(intent, INTENT_BYTES))
-    await handle.sync()
-    await rename(staging, path)
-    await syncDir(dirname(path))
+    writeFully(descriptor, Buffer.alloc(INTENT_BYTES + ANSWER_BYTES, SPACE), 0)
+    writeFully(descriptor, sealed(intent, INTENT_BYTES), 0)
+    await sync(descriptor)
+    renameSync(staging, path)
+    await syncDirectory(dirname(path), path)
   } catch (error) {
-    await handle.close()
-    await unlink(staging).catch(() => undefined) // Renamed already, or never there.
+    closeSync(descriptor)
+    discard(staging)
     throw error
   }
   return {
     async putAnswer(answer) {
       const held = { ...answer, body: Buffer.from(answer.body).toString('base64') }
-      await writeRegion(handle, INTENT_BYTES, sealed(held, ANSWER_BYTES))
-      await handle.sync()
+      writeFully(descriptor, sealed(held, ANSWER_BYTES), INTENT_BYTES)
+      await sync(descriptor)
     },
     async putIntent(next) {
-      await writeRegion(handle, INTENT_BYTES, Buffer.alloc(ANSWER_BYTES, SPACE))
-      await writeRegion(handle, 0, sealed(next, INTENT_BYTES))
-      await handle.sync()
+      writeFully(descriptor, Buffer.alloc(ANSWER_BYTES, SPACE), INTENT_BYTES)
+      writeFully(descriptor, sealed(next, INTENT_BYTES), 0)
+      await sync(descriptor)
     },
-    close: () => handle.close(),
+    close: () => closeSync(descriptor),
   }
 }
 
 /** @throws Error for I/O trouble other than absence */
-export async function readJournal(path: string): Promise<JournalReading> {
+export function readJournal(path: string): JournalReading {
   let bytes: Buffer
   try {
-    bytes = await readFile(path)
+    bytes = readFileSync(path)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { state: 'absent' }
     throw error
@@ -119,8 +123,13 @@ export async function readJournal(path: string): Promise<JournalReading> {
 }
 
 /** Every journal that waits to be finished, also of accounts that left the registry. */
-export async function listJournals(journalDir: string): Promise<string[]> {
-  const names = await readdir(journalDir).catch(() => []) // No directory yet: nothing was ever begun.
+export function listJournals(journalDir: string): string[] {
+  let names: string[]
+  try {
+    names = readdirSync(journalDir)
+  } catch {
+    return [] // No directory yet: nothing was ever begun.
+  }
   return names.filter(name => /^refresh-[0-9a-f]{16}\.journal$/.test(name)).map(name => join(journalDir, name))
 }
 
@@ -145,21 +154,11 @@ function unsealed(region: Buffer): unknown {
   }
 }
 
-async function writeRegion(handle: FileHandle, at: number, bytes: Buffer): Promise<void> {
-  let offset = 0
-  while (offset < bytes.length) {
-    const { bytesWritten } = await handle.write(bytes, offset, bytes.length - offset, at + offset)
-    if (bytesWritten === 0) throw Object.assign(new Error('the disk took no more bytes'), { code: 'ENOSPC' })
-    offset += bytesWritten
-  }
-}
-
-async function syncDir(path: string): Promise<void> {
-  const directory = await open(path, constants.O_RDONLY)
+function discard(staging: string): void {
   try {
-    await directory.sync()
-  } finally {
-    await directory.close()
+    unlinkSync(staging)
+  } catch {
+    // Renamed already, or never there.
   }
 }
 

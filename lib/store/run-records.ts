@@ -4,7 +4,7 @@ import { publish } from '../edges/publish.ts'
 import { type JsonReading, readJson } from '../edges/read-json.ts'
 import { redact } from '../edges/redact.ts'
 
-export async function readRunRecord(runsDir: string, job: string): Promise<JsonReading<RunRecord>> {
+export function readRunRecord(runsDir: string, job: string): JsonReading<RunRecord> {
   return readJson(join(runsDir, `${job}.json`), RunRecord)
 }
 

@@ -9,8 +9,8 @@ import { LOCK_WAIT_MS } from '../timings.ts'
 export type SlotReading = { slot: Slot; trouble: string | null }
 
 /** A slot that is corrupt, or was another directory's, reads as one that never measured, and says so. */
-export async function readSlot(paths: Paths, slot: string, configDir: string): Promise<SlotReading> {
-  const reading = await readJson(join(paths.slots, `${slot}.json`), Slot)
+export function readSlot(paths: Paths, slot: string, configDir: string): SlotReading {
+  const reading = readJson(join(paths.slots, `${slot}.json`), Slot)
   if (reading.state === 'absent') return { slot: emptySlot(slot, configDir), trouble: null }
   if (reading.state === 'corrupt') {
     return {
@@ -33,14 +33,14 @@ export async function updateSlot(
   configDir: string,
   change: (present: Slot) => Slot,
 ): Promise<Slot> {
-  await ensurePrivateDir(paths.slots)
+  ensurePrivateDir(paths.slots)
   const lock = await waitForLock(join(paths.locks, `slot-${slot}.lock`), who, LOCK_WAIT_MS)
   if (!lock.held)
     throw new Error(
       `slots/${slot}.json is held by ${lock.holder?.job ?? 'another program'} for over ${LOCK_WAIT_MS / 1000} s`,
     )
   try {
-    const next = change((await readSlot(paths, slot, configDir)).slot)
+    const next = change(readSlot(paths, slot, configDir).slot)
     await publish(join(paths.slots, `${slot}.json`), `${JSON.stringify(next)}\n`)
     return next
   } finally {

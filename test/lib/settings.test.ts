@@ -19,8 +19,8 @@ const problemsOf = (text: string): string[] => {
 
 describe('vigil.yaml', () => {
   it('may be empty, or all comments', () => {
-    expect(parseSettings('')).toEqual(DEFAULT_SETTINGS)
-    expect(parseSettings('# nothing yet\n')).toEqual(DEFAULT_SETTINGS)
+    expect(parseSettings('')).toMatchObject(DEFAULT_SETTINGS)
+    expect(parseSettings('# nothing yet\n')).toMatchObject(DEFAULT_SETTINGS)
   })
   it('takes the example of the contract', () => {
     const settings = parseSettings(`
@@ -130,9 +130,9 @@ describe('the environment', () => {
   })
   it('has settings without any file, and reads one that is there', async () => {
     const { paths } = readEnvironment({ HOME: homedir(), VIGIL_HOME: `${homedir()}/v` })
-    expect(await loadSettings(paths)).toBe(DEFAULT_SETTINGS)
+    expect(await loadSettings(paths, Date.now())).toBe(DEFAULT_SETTINGS)
     mkdirSync(dirname(paths.settings), { recursive: true })
     writeFileSync(paths.settings, 'refresh: off\n')
-    expect((await loadSettings(paths)).refresh).toBe('off')
+    expect((await loadSettings(paths, Date.now())).refresh).toBe('off')
   })
 })

@@ -1,0 +1,187 @@
+// Everything that `vigil status` shows, in one value. It only reads: no lock, no file, no request, and no look into a
+// credential store. What cannot be read becomes a problem of its own and hides nothing else.
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { loginCommand, tildePath } from '../domain/account.ts'
+import type { Registry } from '../domain/accounts-file.ts'
+import { judgeJob } from '../domain/job-state.ts'
+import { judgePool, type PoolAccount } from '../domain/pool.ts'
+import type { RunRecord } from '../domain/run-record.ts'
+import type { Problem, Status } from '../domain/status.ts'
+import {
+  type AccountFacts,
+  accountProblems,
+  cacheProblem,
+  editCommand,
+  FETCH_COMMAND,
+  falseFreshProblems,
+  fileProblem,
+  jobProblems,
+  sortProblems,
+} from '../domain/status-problems.ts'
+import { processStart, readHolder } from '../edges/kernel-lock.ts'
+import { isProcessAlive } from '../edges/process-alive.ts'
+import type { JsonReading } from '../edges/read-json.ts'
+import type { Paths } from '../paths.ts'
+import { loadSettings, type Settings } from '../settings.ts'
+import { DEFAULT_SETTINGS } from '../settings-defaults.ts'
+import { SettingsError } from '../settings-error.ts'
+import { readRegistry } from '../store/accounts.ts'
+import { readIdentity } from '../store/identity.ts'
+import { inspectMergedCache } from '../store/quota-caches.ts'
+import { readRunRecord } from '../store/run-records.ts'
+import { CRON_PERIOD_MS, type JobName } from '../timings.ts'
+import { lookAtAccounts } from './look-at-accounts.ts'
+
+/** @param now ms; everything is judged for this one moment */
+export async function gatherStatus(paths: Paths, now: number): Promise<Status> {
+  const problems: Problem[] = []
+  const { settings, registry } = await readPersonsFiles(paths, now, problems)
+  const jobs = readJobs(paths, now, problems)
+  problems.push(
+    ...jobProblems(
+      jobs,
+      problems.some(({ about }) => about === 'settings' || about === 'registry'),
+    ),
+  )
+  problems.push(...readCacheProblems(paths, settings, now))
+
+  const known = registry === 'none' || registry === 'broken' ? { current: null, accounts: [] } : registry
+  const { facts, pool: measured, problems: found } = await lookAtAccounts(known.accounts, { paths, settings, now })
+  problems.push(...found)
+  const unpaused = facts.filter(({ account }) => account.standing !== 'paused')
+  const context = {
+    now,
+    allInactive: unpaused.every(({ account }) => account.standing === 'inactive'),
+    fetchJob: jobs.find(({ job }) => job.job === 'fetch-quota')?.job,
+  }
+  const accounts = facts.map(fact => {
+    const mine = accountProblems(fact, context)
+    problems.push(...mine)
+    return { ...fact.account, remedy: mine.find(({ remedy }) => remedy !== null)?.remedy ?? null }
+  })
+  return {
+    schema: 1,
+    checked_at: now,
+    pool: await judge({ paths, registry, settings, facts, measured }),
+    current: known.current,
+    accounts,
+    jobs: jobs.map(({ job }) => job),
+    problems: sortProblems(problems),
+  }
+}
+
+/**
+ * What readers would keep a parsed copy in, for a faster start. Node refuses a path with a NUL byte before the system sees
+ * it, so they parse and keep nothing: looking at the status leaves no trace.
+ */
+const NOWHERE = '\0'
+
+/** The settings and the accounts file; each that is wrong is a problem with all its lines. */
+async function readPersonsFiles(
+  paths: Paths,
+  now: number,
+  problems: Problem[],
+): Promise<{ settings: Settings; registry: Registry | 'none' | 'broken' }> {
+  const readOnly = { ...paths, health: NOWHERE, parsedSettings: NOWHERE }
+  const wrong = (about: 'settings' | 'registry', path: string, error: unknown) => {
+    const lines = error instanceof SettingsError ? error.problems : [(error as Error).message]
+    const [, file] = /([^/]+)$/.exec(path)!
+    problems.push(fileProblem(about, file!, lines, editCommand(tildePath(path, paths.home))))
+  }
+  const settings = await loadSettings(readOnly, now).catch(error => {
+    wrong('settings', paths.settings, error)
+    return DEFAULT_SETTINGS
+  })
+  const registry = await readRegistry(readOnly).catch(error => {
+    wrong('registry', paths.accounts, error)
+    return 'broken' as const
+  })
+  return { settings, registry: registry ?? 'none' }
+}
+
+function readJobs(paths: Paths, now: number, problems: Problem[]) {
+  const jobs = []
+  for (const [name, periodMs] of Object.entries(CRON_PERIOD_MS) as Array<[JobName, number]>) {
+    const reading = tolerant(() => readRunRecord(paths.runs, name))
+    if (reading.state === 'corrupt')
+      problems.push(cacheProblem(`runs/${name}.json is no good: ${reading.detail}`, `vigil run ${name}`))
+    const record = reading.state === 'present' ? reading.value : null
+    const alive = record?.outcome === 'running' && isRunAlive(paths, record)
+    const known = reading.state === 'corrupt' ? 'corrupt' : record
+    jobs.push({ job: judgeJob(name, known, alive, now, periodMs), record })
+  }
+  return jobs
+}
+
+/** The lock is not tried, not even for a moment: a job that starts just then would take it for another run and leave. */
+function isRunAlive(paths: Paths, record: RunRecord): boolean {
+  const holder = readHolder(join(paths.locks, `${record.job}.lock`))
+  // Another run has the lock since: the one of this record is over, however it ended.
+  if (holder !== null && holder.pid !== record.pid) return false
+  if (holder?.processStart && processStart(record.pid) !== holder.processStart) return false
+  return isProcessAlive(record.pid)
+}
+
+function readCacheProblems(paths: Paths, settings: Settings, now: number): Problem[] {
+  try {
+    const { corrupt, falseFlags } = inspectMergedCache(paths, now, settings.quota)
+    if (corrupt !== null) return [cacheProblem(`merged-quota-cache.json is corrupt: ${corrupt}`)]
+    return falseFreshProblems(falseFlags)
+  } catch (error) {
+    return [cacheProblem(`merged-quota-cache.json is no good: ${cannotRead(error)}`)]
+  }
+}
+
+function tolerant<T>(read: () => JsonReading<T>): JsonReading<T> {
+  try {
+    return read()
+  } catch (error) {
+    return { state: 'corrupt', detail: cannotRead(error) }
+  }
+}
+
+function cannotRead(error: unknown): string {
+  return `it cannot be read (${(error as NodeJS.ErrnoException).code ?? error})`
+}
+
+interface PoolFacts {
+  paths: Paths
+  registry: Registry | 'none' | 'broken'
+  settings: Settings
+  facts: AccountFacts[]
+  measured: PoolAccount[]
+}
+
+/** The verdict, and what to do first about a bad one. */
+async function judge({ paths, registry, settings, facts, measured }: PoolFacts): Promise<Status['pool']> {
+  const edit = editCommand(tildePath(paths.accounts, paths.home))
+  if (registry === 'broken') {
+    const reason = 'claude-sessions.yaml cannot be used, so nobody knows which accounts there are'
+    return { verdict: 'blind', reason, recovers_at: null, remedy: edit }
+  }
+  if (registry === 'none') {
+    const login = await anyLogin(paths)
+    const reason = login ? 'a Claude Code login is there, and no job has seen it yet' : 'no Claude Code login was found'
+    const remedy = login ? 'vigil run refresh-tokens' : loginCommand({ configDir: '', isDefault: true }, paths.home)
+    return { verdict: 'empty', reason, recovers_at: null, remedy }
+  }
+  const { verdict, reason, recoversAt } = judgePool(measured, settings.quota.alertAt.at(-1) ?? null)
+  const inactive = facts.filter(({ account }) => account.standing === 'inactive')
+  const first = inactive.find(({ account }) => account.slot === registry.current) ?? inactive[0]
+  const remedies: Partial<Record<typeof verdict, string | null>> = {
+    'logged-out': first?.login ?? null,
+    blind: FETCH_COMMAND,
+    empty: edit,
+  }
+  return { verdict, reason, recovers_at: recoversAt, remedy: remedies[verdict] ?? null }
+}
+
+/** By what Claude Code notes at login, for a look into the Keychain could bring up a dialog. */
+async function anyLogin({ home }: Paths): Promise<boolean> {
+  const names = await readdir(home).catch(() => []) // No home to read: no login to find.
+  for (const name of ['.claude', ...names.filter(name => name.startsWith('.claude-'))]) {
+    if ((await readIdentity(join(home, name), name === '.claude', home)) !== null) return true
+  }
+  return false
+}

@@ -1,0 +1,156 @@
+// What the files say of each account: its standing, its figures with their age, its login. Reads only.
+import { type Account, loginCommand, standingOf, tildePath } from '../domain/account.ts'
+import { judgeFreshness } from '../domain/freshness.ts'
+import { freshLoginState, type LoginState } from '../domain/login-state.ts'
+import type { PoolAccount } from '../domain/pool.ts'
+import { type QuotaObservation, type QuotaWindow, voidIfReset } from '../domain/quota.ts'
+import { type MeasuredAccount, observationOf } from '../domain/quota-cache.ts'
+import { decideRequest } from '../domain/request-budget.ts'
+import { emptySlot } from '../domain/slot.ts'
+import type { Problem, StatusAccount, StatusWindow } from '../domain/status.ts'
+import { type AccountFacts, cacheProblem } from '../domain/status-problems.ts'
+import type { Paths } from '../paths.ts'
+import type { Settings } from '../settings.ts'
+import { readIdentity } from '../store/identity.ts'
+import { readLoginState } from '../store/login-states.ts'
+import { readSlot } from '../store/slots.ts'
+import { CRON_PERIOD_MS, HOUR_MS } from '../timings.ts'
+
+interface Context {
+  paths: Paths
+  settings: Settings
+  now: number
+}
+
+interface Look extends MeasuredAccount {
+  login: LoginState
+}
+
+export async function lookAtAccounts(
+  accounts: readonly Account[],
+  context: Context,
+): Promise<{ facts: AccountFacts[]; pool: PoolAccount[]; problems: Problem[] }> {
+  const problems: Problem[] = []
+  const looks: Look[] = []
+  for (const account of accounts) looks.push(await lookAt(account, context.paths, problems))
+  const facts = looks.map(look => ({
+    account: describe(look, observationOf(look, looks), context),
+    login: loginCommand(look.account, context.paths.home),
+  }))
+  const pool = facts.map(({ account }) => ({
+    slot: account.slot,
+    standing: account.standing,
+    freshness: account.freshness.state,
+    windows: account.windows.map(window => ({
+      name: window.name,
+      scope: window.scope,
+      usedPercent: window.used_percent,
+      resetsAt: window.resets_at,
+    })),
+  }))
+  return { facts, pool, problems }
+}
+
+async function lookAt(account: Account, paths: Paths, problems: Problem[]): Promise<Look> {
+  const { slot: name, configDir, isDefault } = account
+  const identity = await readIdentity(configDir, isDefault, paths.home)
+  const tolerant = <T>(file: string, read: () => T): T | null => {
+    try {
+      return read()
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code ?? String(error)
+      problems.push(cacheProblem(`${file} cannot be read (${code})`, null, name))
+      return null
+    }
+  }
+  const reading = tolerant(`slots/${name}.json`, () => readSlot(paths, name, configDir))
+  if (reading?.trouble) problems.push(cacheProblem(reading.trouble, undefined, name))
+  const login = tolerant(`logins/${name}.json`, () => readLoginState(paths.logins, account))
+  return {
+    account: { ...account, email: account.email ?? identity?.email ?? null },
+    slot: reading?.slot ?? emptySlot(name, configDir),
+    accountUuid: identity?.accountUuid ?? null,
+    login: login ?? freshLoginState(account),
+  }
+}
+
+function describe(
+  { account, slot, login }: Look,
+  seen: QuotaObservation | null,
+  { paths, settings, now }: Context,
+): AccountFacts['account'] {
+  const { quota } = settings
+  const freshness = judgeFreshness(seen?.measuredAt ?? null, now, quota)
+  const standing = ({ active: 'active', inactiveByJob: 'inactive', pausedByPerson: 'paused' } as const)[
+    standingOf(account)
+  ]
+  const since = account.inactiveSince === null ? Number.NaN : Date.parse(account.inactiveSince)
+  const decision = decideRequest(slot.requests, seen?.measuredAt ?? null, now, {
+    everyMs: quota.everyMs,
+    cronPeriodMs: CRON_PERIOD_MS['fetch-quota'],
+    maxRequestsPerHour: quota.maxRequestsPerHour,
+  })
+  return {
+    slot: account.slot,
+    email: account.email,
+    config_dir: tildePath(account.configDir, paths.home),
+    standing,
+    reason: standing === 'active' ? null : account.inactiveReason,
+    since: standing === 'active' || Number.isNaN(since) ? null : since,
+    windows: windowsOf(seen, now, quota.alertAt),
+    extra_usage: extraOf(seen),
+    freshness: { state: freshness.state, age_ms: freshness.ageMs },
+    measured_at: seen?.measuredAt ?? null,
+    source: seen?.source ?? null,
+    login_ends_at: login.loginEndsAt,
+    refreshed_at: login.refreshedAt,
+    last_attempt: slot.lastAttempt,
+    requests_last_hour: slot.requests.requestedAt.filter(at => Math.abs(now - at) < HOUR_MS).length,
+    next_request_not_before: standing === 'active' && decision.do === 'skip' ? decision.untilMs : null,
+  }
+}
+
+/** The two account-wide windows always, known or not; then those of one model or surface. */
+function windowsOf(seen: QuotaObservation | null, now: number, levels: readonly number[]): StatusWindow[] {
+  const wide = (name: string): QuotaWindow =>
+    seen?.windows.find(window => window.name === name && window.scope === null) ?? {
+      name,
+      scope: null,
+      usedPercent: null,
+      resetsAt: null,
+    }
+  const others = (seen?.windows ?? []).filter(
+    ({ name, scope }) => scope !== null || (name !== 'five_hour' && name !== 'seven_day'),
+  )
+  return [wide('five_hour'), wide('seven_day'), ...others].map(window => {
+    const { name, scope, usedPercent, resetsAt } = voidIfReset(window, now)
+    return {
+      name,
+      scope,
+      label: labelOf(name, scope),
+      used_percent: usedPercent,
+      resets_at: resetsAt,
+      level: levelOf(usedPercent, levels),
+    }
+  })
+}
+
+const LABELS: Record<string, string> = { five_hour: 'five-hour', seven_day: 'weekly' }
+
+function labelOf(name: string, scope: string | null): string {
+  const label = LABELS[name] ?? name.replaceAll('_', ' ')
+  return scope === null ? label : `${label} ${scope}`
+}
+
+/** @param levels percentages, rising; none = only full is a level of its own */
+export function levelOf(usedPercent: number | null, levels: readonly number[]): StatusWindow['level'] {
+  if (usedPercent === null) return null
+  if (usedPercent >= 100) return 'full'
+  if (usedPercent >= (levels.at(-1) ?? Number.POSITIVE_INFINITY)) return 'near'
+  return usedPercent >= (levels[0] ?? Number.POSITIVE_INFINITY) ? 'high' : 'ok'
+}
+
+function extraOf(seen: QuotaObservation | null): StatusAccount['extra_usage'] {
+  const extra = seen?.extraUsage
+  return extra?.enabled ? { used: extra.used, limit: extra.limit, currency: extra.currency } : null
+}

@@ -1,0 +1,81 @@
+// A recorded run as a list of the system calls at which it can be killed, and the means to kill it at exactly one.
+import type { ScratchVigil } from '../support/scratch-vigil.ts'
+import { jobCommand, type SystemCall, type Traced, traced } from './tools.ts'
+
+/** What changes a file, and what speaks to the network. Killed before each of them, a run is killed at every step. */
+export const CHANGES = [
+  ...['mkdir', 'mkdirat', 'rmdir', 'unlink', 'unlinkat', 'rename', 'renameat', 'renameat2', 'link', 'linkat'],
+  ...['symlink', 'symlinkat', 'open', 'openat', 'creat', 'write', 'writev', 'pwrite64', 'pwritev', 'copy_file_range'],
+  ...['fsync', 'fdatasync', 'ftruncate', 'truncate', 'fallocate', 'utime', 'utimes', 'utimensat', 'futimesat'],
+  ...['chmod', 'fchmod', 'fchmodat', 'chown', 'fchown', 'fchownat'],
+]
+const TRACED = [...CHANGES, '%network'].join(',')
+
+export interface Step {
+  name: string
+  /** The file, with `{pid}` for the process id; null for a call on the network. */
+  path: string | null
+  /** Which one of this name (and on this path) in its thread, from 1. */
+  nth: number
+  /** Position among all steps of the recording. */
+  index: number
+}
+
+/** One pool thread, so that the same run makes the same calls in the same thread each time. */
+function envOf(vigil: ScratchVigil): Record<string, string> {
+  return { ...vigil.env, UV_THREADPOOL_SIZE: '1' }
+}
+
+export async function recordSteps(vigil: ScratchVigil, job = 'refresh-tokens'): Promise<Step[]> {
+  const run = await traced(jobCommand(job), envOf(vigil), { trace: TRACED })
+  if (run.signal !== null || run.stderr !== '') throw new Error(`The recording failed: ${run.signal} ${run.stderr}`)
+  return stepsOf(run, vigil.home)
+}
+
+export function stepsOf(run: Traced, home: string): Step[] {
+  const counted = new Map<string, number>()
+  const first = new Map<string, number>()
+  const steps: Step[] = []
+  let connected = false
+  for (const call of run.calls) {
+    const path = call.paths.find(path => path.startsWith(`${home}/`))?.replace(pidIn(run.pid), '{pid}') ?? null
+    const what = `${call.name} ${path ?? ''}`
+    const nth = (counted.get(`${call.tid} ${what}`) ?? 0) + 1
+    counted.set(`${call.tid} ${what}`, nth)
+    // Without a path strace counts every call of that name, so the count of those must be kept as well.
+    const all = (counted.get(`${call.tid} ${call.name} *`) ?? 0) + 1
+    counted.set(`${call.tid} ${call.name} *`, all)
+    connected ||= call.name === 'connect' && call.text.includes('AF_INET')
+    if (path === null) {
+      if (connected && call.network) steps.push({ name: call.name, path, nth: all, index: steps.length })
+      continue
+    }
+    if (!changesSomething(call)) continue
+    // strace counts in each thread by itself: a call that another thread reaches first cannot be struck.
+    const earlier = first.get(`${what} ${nth}`)
+    if (earlier !== undefined && earlier !== call.tid) throw new Error(`Two threads do ${what}; they cannot be told apart.`)
+    first.set(`${what} ${nth}`, call.tid)
+    steps.push({ name: call.name, path, nth, index: steps.length })
+  }
+  return steps
+}
+
+const pidIn = (pid: number) => new RegExp(`(?<=\\.)${pid}(?=\\.)`, 'g')
+
+function changesSomething(call: SystemCall): boolean {
+  return call.name.startsWith('open') ? /O_CREAT|O_TRUNC/.test(call.text) : CHANGES.includes(call.name)
+}
+
+/** Runs the job and does `what` to it as that step begins: `signal=SIGKILL` kills it before the call has an effect. */
+export function strike(vigil: ScratchVigil, step: Step, what: string, job = 'refresh-tokens'): Promise<Traced> {
+  return traced(jobCommand(job), envOf(vigil), {
+    trace: step.name,
+    inject: `${step.name}:${what}:when=${step.nth}`,
+    ...(step.path !== null && { path: step.path }),
+  })
+}
+
+export function nameOf(step: Step, home: string): string {
+  const path = step.path?.replace(home, '~').replace(/[0-9a-f]{16}/, '…') ?? 'the socket'
+  return `${step.name} ${path}${step.nth > 1 && step.path !== null ? ` (${step.nth})` : ''}`
+}

@@ -1,0 +1,309 @@
+// What the fault tests share: system calls seen and struck by strace, small disks, and what must hold after any fault.
+// They judge by what a user or another program can see, so nothing of lib/ is imported here.
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, onTestFinished } from 'vitest'
+import { writeConfigDir } from '../../sandbox/sample-accounts.ts'
+import type { LoginState, StandInLogin } from '../../sandbox/stand-in.ts'
+import { fingerprint } from '../../sandbox/tokens.ts'
+import {
+  type Finished,
+  REPO,
+  runProcess,
+  type ScratchOptions,
+  type ScratchVigil,
+  scratchVigil,
+} from '../support/scratch-vigil.ts'
+
+/** Fails with the package to install, where a program is missing. */
+export function needs(program: string, debianPackage: string): void {
+  const places = ['/usr/bin', '/bin', '/usr/sbin', '/sbin']
+  if (places.some(place => existsSync(join(place, program)))) return
+  throw new Error(`This test needs ${program}; install it: apt-get install ${debianPackage}`)
+}
+
+export function needsRoot(why: string): void {
+  if (process.getuid?.() !== 0) throw new Error(`This test needs root, ${why}; run it with: sudo npm run test:system`)
+}
+
+/** A scratch Vigil that is disposed of with the test. */
+export async function scratch(options: ScratchOptions = {}): Promise<ScratchVigil> {
+  const vigil = await scratchVigil(options)
+  onTestFinished(() => vigil.dispose())
+  return vigil
+}
+
+export const jobCommand = (job: string) => [process.execPath, join(REPO, 'jobs', `${job}.ts`)]
+
+export const email = (n: number) => `user-${n + 1}@example.com`
+
+export function loginState(vigil: ScratchVigil, n = 0): LoginState {
+  return vigil.standIn.state().logins.find(login => login.email === email(n))!
+}
+
+/** What stands in a credentials file beside the login, and in the login beside what a refresh returns. */
+const SIBLINGS = {
+  mcpOAuth: { 'tracker|0f1e2d': { serverName: 'tracker', accessToken: 'mcp-access', expiresAt: 1_900_000_000_000 } },
+  pluginSecrets: { 'notes@market': { key: 'plugin-secret', list: [1, null, 'ä\u2028\\"'] } },
+  keyOfTomorrow: [{ deep: { er: true } }],
+}
+const UNKNOWN_FIELD = { unknownToVigil: { nested: ['kept', 1.5] } }
+
+/**
+ * The n-th login as after a /login a while ago: new tokens that end in `expiresInMs`, and siblings that a refresh must
+ * not touch. `home` is emptied first when told, so that the next run is the first one in that home.
+ */
+export function loginAgain(
+  vigil: ScratchVigil,
+  n = 0,
+  { expiresInMs = 5 * 60_000, emptyHome = false } = {},
+): StandInLogin {
+  const settings = readFileSync(vigil.paths.settings)
+  if (emptyHome) for (const name of readdirSync(vigil.home)) rmSync(join(vigil.home, name), { recursive: true })
+  const login = { ...vigil.standIn.login(email(n)), expiresAt: Date.now() + expiresInMs }
+  writeConfigDir(vigil.dir(n), n === 0 ? join(vigil.home, '.claude.json') : join(vigil.dir(n), '.claude.json'), login)
+  addSiblings(vigil, n)
+  if (emptyHome) vigil.settings(settings.toString().split('\n').slice(1).join('\n'))
+  return login
+}
+
+export function addSiblings(vigil: ScratchVigil, n = 0): void {
+  const blob = vigil.credentials(n)
+  vigil.writeCredentials(n, { ...blob, ...SIBLINGS, claudeAiOauth: { ...blob.claudeAiOauth, ...UNKNOWN_FIELD } })
+}
+
+/** The stored tokens are the ones that the stand-in gave last, it takes them, and whatever stood beside them stands. */
+export async function expectLoginWorks(vigil: ScratchVigil, n = 0, { siblings = true } = {}): Promise<void> {
+  const stored = vigil.credentials(n)
+  const state = loginState(vigil, n)
+  expect(state.revoked, 'the login is not revoked').toBe(false)
+  expect(fingerprint(String(stored.claudeAiOauth['refreshToken']))).toBe(state.currentRefreshTokenFingerprint)
+  expect(fingerprint(String(stored.claudeAiOauth['accessToken']))).toBe(state.currentAccessTokenFingerprint)
+  expect(stored.claudeAiOauth['expiresAt']).toBeGreaterThan(Date.now())
+  if (siblings) {
+    expect(stored).toMatchObject(SIBLINGS)
+    expect(stored.claudeAiOauth).toMatchObject({ ...UNKNOWN_FIELD, subscriptionType: 'max' })
+  }
+  const answer = await fetch(`${vigil.standIn.url}/api/oauth/profile`, {
+    headers: { authorization: `Bearer ${stored.claudeAiOauth['accessToken']}` },
+  })
+  expect(answer.status, 'the stored access token is taken').toBe(200)
+}
+
+/** One account's part of claude-sessions.yaml, as text. */
+export function registryEntry(vigil: ScratchVigil, slot: string): string {
+  const lines = vigil.registry().split('\n')
+  const start = lines.findIndex(line => line.trim() === `${slot}:`)
+  if (start < 0) return ''
+  const end = lines.findIndex((line, index) => index > start && /^ {0,2}\S/.test(line))
+  return lines.slice(start, end < 0 ? undefined : end).join('\n')
+}
+
+/** Every file below, also those of temporary names; a directory that vanishes meanwhile is no trouble. */
+export function filesBelow(dir: string): string[] {
+  try {
+    return readdirSync(dir, { recursive: true, withFileTypes: true })
+      .filter(entry => !entry.isDirectory())
+      .map(entry => join(entry.parentPath, entry.name))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return filesBelow(dir)
+    throw error
+  }
+}
+
+/** No reader may ever meet half a file: each *.json below parses. */
+export function expectNoTornFile(home: string): void {
+  for (const path of filesBelow(home).filter(path => path.endsWith('.json'))) {
+    expect(() => JSON.parse(readFileSync(path, 'utf8')), `${path} is whole`).not.toThrow()
+  }
+}
+
+/** Nothing of a refresh is left: no journal, no temporary file, none of Claude Code's locks. */
+export function expectNothingLeft(vigil: ScratchVigil): void {
+  const left = filesBelow(vigil.home).filter(
+    path => path.endsWith('.vigil-tmp') || path.startsWith(`${vigil.paths.journal}/`),
+  )
+  expect(left, 'journals and temporary files').toEqual([])
+  expect(claudeLocks(vigil).filter(existsSync), "Claude Code's locks").toEqual([])
+}
+
+/** The three directories that Claude Code takes as locks around the n-th login, in its order. */
+export function claudeLocks(vigil: ScratchVigil, n = 0): string[] {
+  const dir = vigil.dir(n)
+  const real = existsSync(dir) ? realpathSync(dir) : dir
+  return [join(dir, '.oauth_refresh.lock'), `${real}.lock`, join(dir, '.storage-write.lock')]
+}
+
+/** Plays the time that makes an abandoned lock go away, where a walk has no time to wait for it. */
+export function removeClaudeLocks(vigil: ScratchVigil, n = 0): void {
+  for (const lock of claudeLocks(vigil, n)) rmSync(lock, { recursive: true, force: true })
+}
+
+export async function inParallel<T>(items: T[], width: number, act: (item: T, lane: number) => Promise<void>) {
+  const left = [...items]
+  const lanes = Array.from({ length: width }, async (_, lane) => {
+    for (let item = left.shift(); item !== undefined; item = left.shift()) await act(item, lane)
+  })
+  const ended = await Promise.allSettled(lanes)
+  for (const end of ended) if (end.status === 'rejected') throw end.reason
+}
+
+export async function until(what: string, isSo: () => boolean, deadlineMs = 60_000): Promise<void> {
+  for (const end = Date.now() + deadlineMs; !isSo(); await sleep(20)) {
+    if (Date.now() > end) throw new Error(`It took over ${deadlineMs / 1000} s until ${what}.`)
+  }
+}
+
+/** A directory outside every scratch home, for logs and fillers. */
+export function sideFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'vigil-side-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+// ---- system calls
+
+/** One system call as it began. */
+export interface SystemCall {
+  tid: number
+  name: string
+  /** Files that it names or that its descriptors stand for, in order. */
+  paths: string[]
+  /** On a socket, or making one ready. */
+  network: boolean
+  /** strace's own line. */
+  text: string
+}
+
+export interface Traced extends Finished {
+  pid: number
+  calls: SystemCall[]
+}
+
+export interface TraceOptions {
+  /** strace's -e trace= */
+  trace: string
+  /** strace's -e inject= */
+  inject?: string
+  /** Only calls on this path are seen, counted and struck. `{pid}` stands for the traced program's process id. */
+  path?: string
+  /** strings are shown up to this length; 32 unless told. */
+  stringLimit?: number
+  verbose?: boolean
+  onPid?: (pid: number) => void
+}
+
+const NETWORK_CALLS = ['connect', 'getsockopt', 'setsockopt', 'shutdown', 'sendto', 'sendmsg', 'recvfrom', 'recvmsg']
+
+/**
+ * Runs a program under strace, which stays in the background (-D), so that the process here *is* the program: its id is
+ * known before it starts, and its exit code and signal are its own.
+ */
+export async function traced(command: string[], env: Record<string, string>, options: TraceOptions): Promise<Traced> {
+  needs('strace', 'strace')
+  const folder = mkdtempSync(join(tmpdir(), 'vigil-strace-'))
+  const log = join(folder, 'log')
+  const words = [
+    'exec strace -D -f -qq -y -o "$STRACE_LOG"',
+    `-e trace=${options.trace}`,
+    `-s ${options.stringLimit ?? 32}`,
+  ]
+  if (options.verbose) words.push('-v')
+  if (options.path !== undefined)
+    words.push(`-P "${options.path.replace(/["$`\\]/g, '\\$&').replaceAll('{pid}', '$$')}"`)
+  if (options.inject !== undefined) words.push(`-e inject=${options.inject}`)
+  // The program's environment is exactly `env`: strace and env, which needs no PATH of its own, put it in place.
+  const script = `STRACE_LOG=${log}; ${words.join(' ')} /usr/bin/env -i "$@"`
+  const assignments = Object.entries(env).map(([name, value]) => `${name}=${value}`)
+  let pid = 0
+  try {
+    const finished = await runProcess(
+      ['/bin/sh', '-c', script, 'sh', ...assignments, ...command],
+      { PATH: '/usr/bin:/bin' },
+      started => {
+        pid = started
+        options.onPid?.(started)
+      },
+    )
+    const calls = existsSync(log) ? parseCalls(readFileSync(log, 'utf8')) : []
+    return { ...finished, pid, calls }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** Calls in the order in which they began: an "<unfinished ...>" line is a beginning, a "resumed" one is not. */
+export function parseCalls(log: string): SystemCall[] {
+  const calls: SystemCall[] = []
+  for (const line of log.split('\n')) {
+    const [, tid, name, rest] = /^(\d+) +(\w+)\((.*)$/.exec(line) ?? []
+    if (tid === undefined || name === undefined || rest === undefined) continue
+    const before = rest.replaceAll(/AT_FDCWD<[^>]*>/g, 'AT_FDCWD')
+    const paths = [...before.matchAll(/(?:"(\/[^"]*)"|\d+<(\/[^>]*)>)/g)].map(match => (match[1] ?? match[2])!)
+    const network = /^\d+<(socket|TCP|TCPv6):/.test(before) || NETWORK_CALLS.includes(name)
+    calls.push({ tid: Number(tid), name, paths, network, text: line })
+  }
+  return calls
+}
+
+// ---- small disks
+
+export interface SmallDisk {
+  path: string
+  /** Leaves this many pages of 4 KiB free, none unless told. */
+  fill(pagesLeft?: number): void
+  empty(): void
+}
+
+/** A tmpfs of its own, unmounted with the test. */
+export function smallDisk(kib: number): SmallDisk {
+  needsRoot('to mount a small tmpfs')
+  needs('mount', 'mount')
+  const path = mkdtempSync(join(tmpdir(), 'vigil-disk-'))
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${kib}k,mode=0700`, 'vigil-test', path])
+  onTestFinished(() => {
+    unmount(path)
+    rmSync(path, { recursive: true, force: true })
+  })
+  const filler = join(path, 'filler')
+  return {
+    path,
+    fill(pagesLeft = 0) {
+      rmSync(filler, { force: true })
+      const { bfree, bsize } = statfs(path)
+      const bytes = (bfree - pagesLeft) * bsize
+      if (bytes > 0) execFileSync('fallocate', ['-l', String(bytes), filler])
+    },
+    empty: () => rmSync(filler, { force: true }),
+  }
+}
+
+function statfs(path: string): { bfree: number; bsize: number } {
+  const [bfree, bsize] = execFileSync('stat', ['-f', '-c', '%f %S', path]).toString().split(' ').map(Number)
+  return { bfree: bfree!, bsize: bsize! }
+}
+
+/** The directory becomes read-only, for root too, until it is made writable again or the test is over. */
+export function readOnly(dir: string): { writable(): void } {
+  needsRoot('to make a directory read-only for root too')
+  execFileSync('mount', ['--bind', dir, dir])
+  let mounted = true
+  const writable = () => {
+    if (mounted) unmount(dir)
+    mounted = false
+  }
+  onTestFinished(writable)
+  execFileSync('mount', ['-o', 'remount,ro,bind', dir])
+  return { writable }
+}
+
+function unmount(path: string): void {
+  try {
+    execFileSync('umount', [path], { stdio: 'pipe' })
+  } catch {
+    execFileSync('umount', ['-l', path]) // Something below is still open; it goes when that is closed.
+  }
+}
