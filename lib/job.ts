@@ -67,6 +67,7 @@ export async function runJob(job: JobName, work: (run: Run) => Promise<void>): P
       await recordedRun(job, environment, log, work)
     } finally {
       lock.release()
+      setTimeout(leave, LINGER_MS).unref()
     }
   } catch (error) {
     log('error', `${job} could not run: ${(error as Error).message}`)
@@ -154,8 +155,8 @@ function watchForStop(job: JobName, log: Run['log']) {
     controller.abort(new Error(why.reason))
     graceTimer = setTimeout(async () => {
       await forced(why).catch(error => complain(job, error))
-      // Work that did not heed the abort still holds the process open; the record is written and no output is pending.
-      process.exit(why.exitCode)
+      process.exitCode = why.exitCode
+      leave()
     }, TERM_GRACE_MS)
   }
   const limitMs = JOB_DEADLINE_MS[job]
@@ -215,6 +216,14 @@ async function takeJobLock(job: JobName, paths: Paths, log: Run['log']): Promise
     if (next.held) return next
   }
   return tryLock(path, me)
+}
+
+/** How long what a finished run left behind (a socket, a timer of work that went wrong) may keep its process. */
+const LINGER_MS = 1000
+
+/** The record is written and stderr takes its text at once, so no output is pending where this is called. */
+function leave(): void {
+  process.exit()
 }
 
 function isOverdue(holder: LockHolder | null): boolean {

@@ -15,6 +15,17 @@ export interface Environment {
   echoLog: boolean
   /** What a child process gets, and nothing else. */
   childEnv: Record<string, string>
+  terminal: Terminal
+}
+
+/** What a screen has to know of where it is shown. */
+export interface Terminal {
+  /** NO_COLOR and FORCE_COLOR, in this order; auto = where a terminal shows it. */
+  color: 'always' | 'never' | 'auto'
+  /** COLUMNS, for where the terminal itself does not say; null = not told. */
+  columns: number | null
+  /** Whether the locale's characters are UTF-8. */
+  utf8: boolean
 }
 
 /** @throws SettingsError when HOME or VIGIL_HOME cannot be used */
@@ -30,6 +41,11 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Environme
     'TZ',
     'LANG',
     'LC_ALL',
+    'LC_CTYPE',
+    'TERM',
+    'COLUMNS',
+    'NO_COLOR',
+    'FORCE_COLOR',
     'NODE_COMPILE_CACHE',
     'NODE_EXTRA_CA_CERTS',
     'USER',
@@ -39,7 +55,22 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Environme
     const value = env[name]
     if (value) childEnv[name] = value
   }
-  return { paths: pathsFor(home, vigilHome), echoLog: env['VIGIL_ECHO_LOG'] === '1', childEnv }
+  return {
+    paths: pathsFor(home, vigilHome),
+    echoLog: env['VIGIL_ECHO_LOG'] === '1',
+    childEnv,
+    terminal: readTerminal(env),
+  }
+}
+
+function readTerminal(env: NodeJS.ProcessEnv): Terminal {
+  const columns = Number(env['COLUMNS'])
+  const plain = env['NO_COLOR'] || env['FORCE_COLOR'] === '0' || env['TERM'] === 'dumb'
+  return {
+    color: plain ? 'never' : env['FORCE_COLOR'] ? 'always' : 'auto',
+    columns: Number.isInteger(columns) && columns > 0 ? columns : null,
+    utf8: /utf-?8/i.test(env['LC_ALL'] || env['LC_CTYPE'] || env['LANG'] || ''),
+  }
 }
 
 /**

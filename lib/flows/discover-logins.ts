@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { readdirSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import { readIdentity } from '../store/identity.ts'
 import type { AccountsContext } from './load-accounts.ts'
@@ -16,8 +16,13 @@ export async function discoverLogins(
       .sort(),
   ]
   const found = []
+  const seen = new Set<string>()
   for (const name of candidates) {
     const configDir = join(home, name)
+    // A link to a directory that was found already is the same login, and must not be refreshed as two.
+    const real = realDirectory(configDir)
+    if (real === null || seen.has(real)) continue
+    seen.add(real)
     const isDefault = name === '.claude'
     const store = await openCredentialStore(
       { configDir, isDefault },
@@ -36,5 +41,13 @@ function namesIn(home: string): string[] {
     return readdirSync(home)
   } catch {
     return [] // No home to read: no login to find.
+  }
+}
+
+function realDirectory(path: string): string | null {
+  try {
+    return realpathSync(path)
+  } catch {
+    return null // Not there, or a link that leads nowhere.
   }
 }

@@ -25,7 +25,14 @@ import {
 } from '../store/refresh-journal.ts'
 import { LOCK_WAIT_MS, TOKEN_TERM_GRACE_MS, TOKEN_TIMEOUT_MS, WRITE_LOCK_WAIT_MS } from '../timings.ts'
 import { VERSION } from '../version.ts'
-import { applyStanding, type LoginLook, type LoginResult, lookAtLogin, settleWithoutRefresh, storedFingerprint } from './refresh-login.ts'
+import {
+  applyStanding,
+  type LoginLook,
+  type LoginResult,
+  lookAtLogin,
+  settleWithoutRefresh,
+  storedFingerprint,
+} from './refresh-login.ts'
 
 /** Takes all locks, in Claude Code's order, and refreshes what is still due under them. */
 export async function refreshUnderLocks(

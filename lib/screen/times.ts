@@ -12,6 +12,7 @@ export interface Clock {
 
 /** `14:00` today, `Tue 14:00` within a week, else `15 Dec`; with the year where it is another one. */
 export function wallTime(at: number, clock: Clock, weekday: 'always' | 'otherDays' = 'otherDays'): string {
+  if (!isDate(at)) return 'an unknown time'
   const there = parts(at, clock.timeZone)
   const here = parts(clock.now, clock.timeZone)
   const time = `${there.hour}:${there.minute}`
@@ -22,6 +23,7 @@ export function wallTime(at: number, clock: Clock, weekday: 'always' | 'otherDay
 
 /** `15 Dec`, with the year where it is another one. */
 export function wallDate(at: number, clock: Clock): string {
+  if (!isDate(at)) return 'an unknown day'
   const there = parts(at, clock.timeZone)
   const year = there.year === parts(clock.now, clock.timeZone).year ? '' : ` ${there.year}`
   return `${there.day} ${there.month}${year}`
@@ -52,11 +54,14 @@ export function until(at: number, now: number): string {
   return at <= now ? 'now' : `in ${span(at - now)}`
 }
 
+/** A number out of a broken file can lie beyond what any calendar knows. */
+function isDate(at: number): boolean {
+  return !Number.isNaN(new Date(at).getTime())
+}
+
 function parts(at: number, timeZone: string | undefined): Record<Intl.DateTimeFormatPartTypes, string> {
-  const format = formatFor(timeZone)
-  // A time that no calendar knows would throw; it is shown as what it is.
-  const date = Number.isFinite(new Date(at).getTime()) ? new Date(at) : new Date(0)
-  return Object.fromEntries(format.formatToParts(date).map(({ type, value }) => [type, value])) as Record<
+  const formatted = formatFor(timeZone).formatToParts(at)
+  return Object.fromEntries(formatted.map(({ type, value }) => [type, value])) as Record<
     Intl.DateTimeFormatPartTypes,
     string
   >

@@ -1,6 +1,6 @@
 // The registry of accounts on disk. A person edits it and jobs edit it, so a change is made under a lock, to the text as it
 // stands in that moment, and an editor's save in between is never written over.
-import { chmod, lstat, readFile, realpath, rename, stat } from 'node:fs/promises'
+import { chmodSync, lstatSync, readFileSync, realpathSync, renameSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import * as v from 'valibot'
 import { Account, standingOf, tildePath } from '../domain/account.ts'
@@ -40,7 +40,7 @@ const ParsedCopy = v.object({
  * @throws SettingsError with every problem and its line
  */
 export async function readRegistry(paths: Paths): Promise<Registry | null> {
-  const text = await readText(paths)
+  const text = readText(paths)
   return text === null ? null : registryOf(text, paths)
 }
 
@@ -58,7 +58,7 @@ export async function setStanding(
   change: StandingChange,
 ): Promise<'changed' | 'unchanged' | 'pausedByPerson' | 'noSuchSlot'> {
   return underLock(paths, job, now, async () => {
-    const text = await readText(paths)
+    const text = readText(paths)
     const registry = text === null ? null : await registryOf(text, paths)
     const account = registry?.accounts.find(candidate => candidate.slot === slot)
     if (text === null || account === undefined) return 'noSuchSlot'
@@ -135,15 +135,15 @@ function saysAlready(account: Account, change: StandingChange): boolean {
  * @returns false when the file is not `before` any more; nothing was changed then
  */
 async function replaceText(paths: Paths, before: string | null, next: string): Promise<boolean> {
-  const place = before === null ? { target: paths.accounts, mode: 0o600 } : await placeOf(paths.accounts)
+  const place = before === null ? { target: paths.accounts, mode: 0o600 } : placeOf(paths.accounts)
   if (place === null) return false
   const staging = stagingName(place.target)
   let replaced = false
   try {
     await publish(staging, next, { mode: place.mode })
-    await chmod(staging, place.mode)
-    if ((await readText(paths)) === before) {
-      await rename(staging, place.target)
+    chmodSync(staging, place.mode)
+    if (readText(paths) === before) {
+      renameSync(staging, place.target)
       replaced = true
     }
   } catch (error) {
@@ -161,10 +161,10 @@ async function replaceText(paths: Paths, before: string | null, next: string): P
   return replaced
 }
 
-async function placeOf(path: string): Promise<{ target: string; mode: number } | null> {
+function placeOf(path: string): { target: string; mode: number } | null {
   try {
-    const target = await realpath(path)
-    return { target, mode: (await stat(target)).mode & 0o777 }
+    const target = realpathSync(path)
+    return { target, mode: statSync(target).mode & 0o777 }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null // Removed since it was read.
     throw new PublishError(path, error)
@@ -172,18 +172,18 @@ async function placeOf(path: string): Promise<{ target: string; mode: number } |
 }
 
 /** null: no such file. Bytes that are no UTF-8 are refused, since writing them back would not give the same bytes. */
-async function readText(paths: Paths): Promise<string | null> {
+function readText(paths: Paths): string | null {
   const shown = tildePath(paths.accounts, paths.home)
   let bytes: Buffer
   try {
-    bytes = await readFile(paths.accounts)
+    bytes = readFileSync(paths.accounts)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code !== 'ENOENT') {
       throw new SettingsError('claude-sessions.yaml', [`it cannot be read (${code}); see why with: ls -ld ${shown}`])
     }
-    const link = await lstat(paths.accounts).catch(() => null) // Absent altogether: no registry yet.
-    if (link === null) return null
+    const link = lstatSync(paths.accounts, { throwIfNoEntry: false })
+    if (link === undefined) return null
     if (!link.isSymbolicLink()) return readText(paths) // It appeared in between.
     throw new SettingsError('claude-sessions.yaml', [`${shown} is a link that leads nowhere; mend or remove it`])
   }

@@ -26,11 +26,11 @@ export interface KeychainOptions {
   signal?: AbortSignal
 }
 
-/** An answer takes 30-100 ms; one that is this late waits for a dialog on the screen that nobody may be there to see. */
+/** An answer that is this late waits for a dialog on the screen, which nobody may be there to see. */
 const DEADLINE_MS = 10_000
 /** Far more than any blob in hex. */
 const MAX_OUTPUT_BYTES = 4 * 1024 * 1024
-/** `security -i` reads lines into 4,096 bytes and runs what fits; Claude Code too stays 64 bytes under that. */
+/** `security -i` has 4,096 bytes for a line and runs what fits (Apple's security.c); the rest is margin. */
 const MAX_LINE_BYTES = 4032
 /** New tokens may be longer than the old ones by this much, and a write still fits. */
 const SLACK_BYTES = 512
@@ -162,14 +162,14 @@ async function writeItem(options: KeychainOptions, service: string, blob: Creden
   const name = nameOf(options)
   const text = JSON.stringify(blob)
   const line = writeLine(options.user, service, text)
-  // A line that is too long is not only cut: `security` prints the rest of it, a piece of the login, on stderr.
+  // Never sent: `security` not only cuts it, but prints the rest, a piece of the login, on stderr (claudepot-app#45).
   const bytes = Buffer.byteLength(line)
   if (bytes > MAX_LINE_BYTES) {
     throw new Error(`${name} was not written, the old one is still there: ${tooLong(bytes)}. ${SHORTEN}`)
   }
   const unstoppable: KeychainOptions = { ...options, signal: undefined }
   const { trouble, remedy } = await ask(unstoppable, ['-i'], line)
-  // Only what is in the Keychain counts: `security -i` was seen to end with 0 after a failed write.
+  // Only what is in the Keychain counts: `security -i` can end with 0 after a failed write (zalando/go-keyring#153).
   const { reading, text: found } = await readItem(unstoppable)
   if (found !== null && isDeepStrictEqual(parseKeepingNumbers(found), parseKeepingNumbers(text))) return
   const because = trouble === null ? '' : ` (${trouble})`

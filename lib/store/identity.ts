@@ -21,7 +21,7 @@ const ClaudeJson = v.object({
  */
 export async function readIdentity(configDir: string, isDefault: boolean, home: string): Promise<Identity | null> {
   try {
-    const reading = await readJson(join(isDefault ? home : configDir, '.claude.json'), ClaudeJson)
+    const reading = readJson(join(isDefault ? home : configDir, '.claude.json'), ClaudeJson)
     if (reading.state !== 'present') return null
     const { accountUuid, emailAddress, organizationUuid } = reading.value.oauthAccount
     return { accountUuid, organizationUuid, email: emailAddress }

@@ -1,7 +1,6 @@
 // A stand-in for macOS's /usr/bin/security, as far as Vigil uses it. As a module it sets one up in a scratch folder; as a
 // program (node, this file, that folder, then security's own arguments) it answers from the files there.
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -26,11 +25,11 @@ export interface FakeSecurity {
   calls(): { pid: number; words: string[]; env: Record<string, string>; stdin: string }[]
 }
 
-/** The real one has room for 4,095 bytes; Claude Code and Vigil hold to 4,032, so here the knife is there. */
+/** The real one has room for 4,095 bytes; Vigil holds to 4,032 (outside-world.md §1), so here the knife is there. */
 const LINE_BYTES = 4032
 
-export function fakeSecurity(): FakeSecurity {
-  const folder = mkdtempSync(join(tmpdir(), 'vigil-security-'))
+/** @param folder an empty one, for the program and its state */
+export function fakeSecurity(folder: string): FakeSecurity {
   const path = join(folder, 'security')
   const node = fileURLToPath(new URL('../../node_modules/.bin/node', import.meta.url))
   const words = [node, fileURLToPath(import.meta.url), folder].map(word => `'${word}'`).join(' ')
@@ -85,7 +84,10 @@ function main(folder: string, words: string[]): void {
   else for (const line of linesOf(stdin)) process.exitCode = run(folder, script, split(line))
 }
 
-/** Without a word, a line is cut, and one without a line break is not run at all. */
+/**
+ * A line is cut without a word, and one without a line break is not run at all. (The real one then takes the rest for a
+ * command of its own and prints it on stderr as unknown, which is why no such line may ever be sent.)
+ */
 function linesOf(stdin: Buffer): string[] {
   const lines = stdin.toString('latin1').split('\n').slice(0, -1)
   return lines.map(line => Buffer.from(line.slice(0, LINE_BYTES), 'latin1').toString('utf8'))

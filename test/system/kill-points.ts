@@ -15,6 +15,8 @@ export interface Step {
   name: string
   /** The file, with `{pid}` for the process id; null for a call on the network. */
   path: string | null
+  /** Every file that the call names. */
+  names: string[]
   /** Which one of this name (and on this path) in its thread, from 1. */
   nth: number
   /** Position among all steps of the recording. */
@@ -47,15 +49,16 @@ export function stepsOf(run: Traced, home: string): Step[] {
     counted.set(`${call.tid} ${call.name} *`, all)
     connected ||= call.name === 'connect' && call.text.includes('AF_INET')
     if (path === null) {
-      if (connected && call.network) steps.push({ name: call.name, path, nth: all, index: steps.length })
+      if (connected && call.network) steps.push({ name: call.name, path, names: [], nth: all, index: steps.length })
       continue
     }
     if (!changesSomething(call)) continue
     // strace counts in each thread by itself: a call that another thread reaches first cannot be struck.
     const earlier = first.get(`${what} ${nth}`)
-    if (earlier !== undefined && earlier !== call.tid) throw new Error(`Two threads do ${what}; they cannot be told apart.`)
+    if (earlier !== undefined && earlier !== call.tid)
+      throw new Error(`Two threads do ${what}; they cannot be told apart.`)
     first.set(`${what} ${nth}`, call.tid)
-    steps.push({ name: call.name, path, nth, index: steps.length })
+    steps.push({ name: call.name, path, names: call.paths, nth, index: steps.length })
   }
   return steps
 }

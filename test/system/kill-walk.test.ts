@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { type Finished, runProcess, type ScratchVigil } from '../support/scratch-vigil.ts'
 import { nameOf, recordSteps, type Step, strike } from './kill-points.ts'
+import type { Traced } from './tools.ts'
 import * as tools from './tools.ts'
 
 const LANES = 2
@@ -36,7 +37,9 @@ async function expectRecovered(vigil: ScratchVigil): Promise<void> {
 }
 
 function expectInterrupted(vigil: ScratchVigil): void {
-  expect(tools.registryEntry(vigil, 'slot-1')).toMatch(/status: inactive\n.*inactive_reason: refresh_interrupted\n.*inactive_since: /)
+  expect(tools.registryEntry(vigil, 'slot-1')).toMatch(
+    /status: inactive\n.*inactive_reason: refresh_interrupted\n.*inactive_since: /,
+  )
   tools.expectNothingLeft(vigil)
   tools.expectNoTornFile(vigil.home)
 }
@@ -54,12 +57,8 @@ function lossySteps(steps: Step[]): Set<number> {
 
 interface Row {
   step: Step
+  verdict: string
   text: string
-}
-
-function report(title: string, rows: Row[]): void {
-  const lines = rows.sort((a, b) => a.step.index - b.step.index).map(row => row.text)
-  console.log(`${title}: ${lines.length} kill points\n${lines.join('\n')}`)
 }
 
 /** A call on a socket is found by its number alone, which the runtime's own calls may shift by a few. */
@@ -68,56 +67,200 @@ function attempts(step: Step): Step[] {
   return shifts.map(shift => ({ ...step, nth: step.nth + shift })).filter(step => step.nth > 0)
 }
 
+/** The first thread is the one that speaks to the network. */
+function diedOnNetwork(killed: Traced): boolean {
+  return killed.calls.findLast(call => call.tid === killed.pid)?.network ?? false
+}
+
 /** Kills a run at that step, set up anew until it is struck there and nowhere else. */
-async function killAt(vigil: ScratchVigil, step: Step, setUp: () => void): Promise<Counts> {
+async function killAt(vigil: ScratchVigil, step: Step, setUp: Walk['setUp']): Promise<Counts> {
   for (const attempt of attempts(step)) {
-    setUp()
+    await setUp(vigil)
     const before = vigil.standIn.state()
     const killed = await strike(vigil, attempt, 'signal=SIGKILL')
-    const struck = killed.calls.findLast(call => call.name === step.name)
-    if (killed.signal === 'SIGKILL' && struck?.network === (step.path === null)) return before
+    if (killed.signal === 'SIGKILL' && (step.path !== null || diedOnNetwork(killed))) return before
   }
   throw new Error(`No run could be killed at ${nameOf(step, vigil.home)}.`)
 }
 
-test('a first run that is killed at any system call leaves a login that the next run has working, without a replay', async () => {
+interface Walk {
+  title: string
+  /** Prepares what is then run and killed; run once more for each kill point. */
+  setUp: (vigil: ScratchVigil) => unknown
+  /** What must hold after a kill at `step` and two undisturbed runs; says it in a word. Throws where it does not hold. */
+  judge: (vigil: ScratchVigil, step: Step, steps: Step[], counted: Counts) => Promise<string>
+}
+
+/** Kills a run at each of its steps, each time from the same beginning, and prints a table of them. */
+async function walk(lifetime: tools.Lifetime, { title, setUp, judge }: Walk): Promise<Row[]> {
   const rows: Row[] = []
-  const lossy: string[] = []
   const failures: string[] = []
   await tools.inParallel([...Array(LANES).keys()], LANES, async lane => {
-    const vigil = await tools.scratch()
-    const setUp = () => {
-      tools.loginAgain(vigil, 0, { emptyHome: true })
-    }
-    setUp()
+    const vigil = await tools.scratch(lifetime)
+    await setUp(vigil)
     const steps = await recordSteps(vigil)
-    const losing = lossySteps(steps)
     for (const step of steps.filter(step => step.index % LANES === lane)) {
       const name = nameOf(step, vigil.home)
-      let verdict = 'works'
+      let verdict = 'FAILED'
       try {
         const before = await killAt(vigil, step, setUp)
         tools.expectNoTornFile(vigil.home)
         tools.removeClaudeLocks(vigil)
         await runTwice(vigil)
-        if (losing.has(step.index)) {
-          verdict = 'refresh_interrupted'
-          lossy.push(name)
-          expectInterrupted(vigil)
-          expect(since(vigil, before)).toEqual({ tokenPosts: 2, replays: 1 })
-        } else {
-          await expectRecovered(vigil)
-          expect(since(vigil, before)).toEqual({ tokenPosts: 1, replays: 0 })
-        }
+        verdict = await judge(vigil, step, steps, since(vigil, before))
       } catch (error) {
-        verdict = 'FAILED'
         failures.push(`killed at ${name}: ${(error as Error).message}`)
       }
-      rows.push({ step, text: `${String(step.index + 1).padStart(4)}  ${name.padEnd(90)} ${verdict}` })
+      rows.push({ step, verdict, text: `${String(step.index + 1).padStart(4)}  ${name.padEnd(90)} ${verdict}` })
     }
   })
-  report('A first run', rows)
+  rows.sort((a, b) => a.step.index - b.step.index)
+  console.log(`${title}: ${rows.length} kill points\n${rows.map(row => row.text).join('\n')}`)
   expect(failures).toEqual([])
+  return rows
+}
+
+test.concurrent('a first run that is killed at any system call leaves a login that the next run has working, without a replay', async lifetime => {
+  const rows = await walk(lifetime, {
+    title: 'A first run in a new home',
+    setUp: vigil => {
+      tools.loginAgain(vigil, 0, { emptyHome: true })
+    },
+    async judge(vigil, step, steps, counted) {
+      if (lossySteps(steps).has(step.index)) {
+        expectInterrupted(vigil)
+        // The stored token was tried once and never again.
+        expect(counted).toEqual({ tokenPosts: 2, replays: 1 })
+        return 'refresh_interrupted'
+      }
+      await expectRecovered(vigil)
+      expect(counted).toEqual({ tokenPosts: 1, replays: 0 })
+      return 'works'
+    },
+  })
   expect(rows.length, 'a refresh has many steps').toBeGreaterThan(50)
+  const lossy = rows.filter(row => row.verdict !== 'works').map(row => row.text)
   expect(lossy.length, `steps that lose an answer: ${lossy.join(', ')}`).toBeLessThanOrEqual(2)
+})
+
+test.concurrent('a run that finishes what a killed one left can itself be killed at any system call', async lifetime => {
+  const left = new Map<ScratchVigil, string>()
+  const rows = await walk(lifetime, {
+    title: 'A run that finds an answer in the journal',
+    async setUp(vigil) {
+      // Once per lane; afterwards the files as they were left are laid out again, for the stand-in's part is over.
+      const kept = left.get(vigil) ?? join(tools.sideFolder(lifetime), 'home')
+      if (!left.has(vigil)) {
+        tools.loginAgain(vigil, 0, { emptyHome: true })
+        const steps = await recordSteps(vigil)
+        const storing = steps.find(step => step.name === 'mkdir' && step.path?.endsWith('/.storage-write.lock'))
+        await killAt(vigil, storing!, () => tools.loginAgain(vigil, 0, { emptyHome: true }))
+        tools.removeClaudeLocks(vigil)
+        cpSync(vigil.home, kept, { recursive: true })
+        left.set(vigil, kept)
+      }
+      for (const name of readdirSync(vigil.home)) rmSync(join(vigil.home, name), { recursive: true })
+      cpSync(kept, vigil.home, { recursive: true })
+      const journals = tools.filesBelow(vigil.paths.journal)
+      expect(journals.length, 'a journal to be finished').toBe(1)
+    },
+    async judge(vigil, _step, _steps, counted) {
+      await expectRecovered(vigil)
+      expect(counted).toEqual({ tokenPosts: 0, replays: 0 })
+      return 'works'
+    },
+  })
+  expect(rows.length).toBeGreaterThan(25)
+})
+
+test.concurrent('a run that learns that the login is over can be killed at any system call, and a person is told all the same', async lifetime => {
+  await walk(lifetime, {
+    title: 'A run whose login was ended at Anthropic',
+    setUp(vigil) {
+      tools.loginAgain(vigil, 0, { emptyHome: true })
+      vigil.standIn.revoke(tools.email(0))
+    },
+    async judge(vigil, _step, _steps, counted) {
+      const entry = tools.registryEntry(vigil, 'slot-1')
+      expect(entry).toMatch(/status: inactive\n.*inactive_reason: \w+\n.*inactive_since: /)
+      tools.expectNothingLeft(vigil)
+      expect(counted.replays).toBe(0)
+      expect(counted.tokenPosts).toBeLessThanOrEqual(2)
+      return /inactive_reason: (\w+)/.exec(entry)![1]!
+    },
+  })
+})
+
+/** Runs the job, ended by SIGKILL as soon as `isTime`. */
+async function killWhen(vigil: ScratchVigil, isTime: () => boolean): Promise<void> {
+  let pid = 0
+  const run = runProcess(tools.jobCommand('refresh-tokens'), vigil.env, started => {
+    pid = started
+  })
+  await tools.until('the request was there', isTime)
+  process.kill(pid, 'SIGKILL')
+  expect((await run).signal).toBe('SIGKILL')
+}
+
+test.concurrent('killed when the request has arrived but is not processed, the login survives', async lifetime => {
+  const vigil = await tools.scratch(lifetime)
+  tools.addSiblings(vigil)
+  vigil.standIn.fault({ endpoint: 'token', action: { kind: 'hang-before' } })
+  await killWhen(vigil, () => vigil.standIn.state().tokenPosts === 1)
+  tools.removeClaudeLocks(vigil)
+  await runTwice(vigil)
+  await expectRecovered(vigil)
+  expect(vigil.standIn.state()).toMatchObject({ tokenPosts: 2, rotations: 1, replays: 0 })
+})
+
+test.concurrent('killed when the request was processed and the answer never came, the account is inactive: refresh_interrupted, until a /login', async lifetime => {
+  const vigil = await tools.scratch(lifetime)
+  tools.addSiblings(vigil)
+  vigil.standIn.fault({ endpoint: 'token', action: { kind: 'hang-after' } })
+  await killWhen(vigil, () => vigil.standIn.state().rotations === 1)
+  tools.removeClaudeLocks(vigil)
+  await runTwice(vigil)
+  expectInterrupted(vigil)
+  await vigil.run('refresh-tokens')
+  expect(vigil.standIn.state(), 'tried once, never again').toMatchObject({ tokenPosts: 2, replays: 1 })
+
+  tools.loginAgain(vigil, 0, { expiresInMs: 8 * 3600_000 })
+  await runTwice(vigil)
+  await expectRecovered(vigil)
+  expect(vigil.standIn.state().tokenPosts).toBe(2)
+})
+
+const HELD_AT = [
+  'mkdir .storage-write.lock',
+  'rename .credentials.json',
+  'rmdir .storage-write.lock',
+  'rmdir .oauth_refresh.lock',
+]
+
+test.concurrent("Claude Code's locks that a killed run left behind are taken over by the next run that needs them", async lifetime => {
+  await tools.inParallel(HELD_AT, HELD_AT.length, async heldAt => {
+    const vigil = await tools.scratch(lifetime)
+    const setUp = () => {
+      tools.loginAgain(vigil, 0, { emptyHome: true })
+    }
+    setUp()
+    const [name, file] = heldAt.split(' ') as [string, string]
+    const steps = await recordSteps(vigil)
+    const step = steps.find(step => step.name === name && step.names.includes(join(vigil.dir(0), file)))
+    const before = await killAt(vigil, step!, setUp)
+    const held = tools.claudeLocks(vigil).filter(existsSync)
+    expect(held.length, `locks left behind at ${heldAt}`).toBeGreaterThan(0)
+    const minutesAgo = new Date(Date.now() - 5 * 60_000)
+    for (const lock of held) utimesSync(lock, minutesAgo, minutesAgo)
+    await runTwice(vigil)
+    await expectRecovered(vigil)
+    expect(since(vigil, before)).toEqual({ tokenPosts: 1, replays: 0 })
+
+    // Eight hours later all three are needed again.
+    tools.becomeDue(vigil)
+    await runTwice(vigil)
+    await expectRecovered(vigil)
+    expect(since(vigil, before)).toEqual({ tokenPosts: 2, replays: 0 })
+    expect(tools.claudeLocks(vigil).filter(existsSync), heldAt).toEqual([])
+  })
 })

@@ -1,7 +1,7 @@
-import { mkdtempSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { type CredentialBlob, parseKeepingNumbers } from '../../../lib/domain/credential.ts'
 import { redact } from '../../../lib/edges/redact.ts'
 import { runProgram } from '../../../lib/edges/shell.ts'
@@ -29,14 +29,16 @@ function blobOf(bytes: number, more: object = {}): CredentialBlob {
 }
 
 function start(script: KeychainScript = {}, more: Partial<KeychainOptions> = {}) {
-  const security = fakeSecurity()
+  const scratch = mkdtempSync(join(tmpdir(), 'vigil-keychain-'))
+  onTestFinished(() => rmSync(scratch, { recursive: true }))
+  const security = fakeSecurity(scratch)
   security.script(script)
   const options: KeychainOptions = {
     configDir: '/Users/ada/.claude',
     isDefault: true,
     home: '/Users/ada',
     user: 'ada',
-    stderrPath: join(mkdtempSync(join(tmpdir(), 'vigil-keychain-')), 'stderr.log'),
+    stderrPath: join(scratch, 'stderr.log'),
     env: { PATH: '/usr/bin:/bin', HOME: '/Users/ada' },
     securityPath: security.path,
     ...more,
@@ -157,11 +159,11 @@ test('any other exit code is unknown, in the words of security, without its hex'
 })
 
 test('a security that hangs is ended at the deadline, and the Keychain is unknown', async () => {
-  const { security, store } = start({ hangs: 'all' }, { deadlineMs: 1500 })
+  const { security, store } = start({ hangs: 'all' }, { deadlineMs: 2500 })
   security.put('ada', SERVICE, fixture('logged-in'))
   expect(await store.read()).toMatchObject({
     state: 'unknown',
-    detail: expect.stringContaining('gave no answer within 1.5 s'),
+    detail: expect.stringContaining('gave no answer within 2.5 s'),
     remedy: expect.stringContaining('look for a Keychain dialog'),
   })
   const [call] = security.calls()
@@ -325,10 +327,10 @@ test('where nothing can be read back, the error says just that, and never the he
 })
 
 test('a write that hangs is ended at the deadline, and what is in the Keychain counts', async () => {
-  const { security, store } = start({ hangs: 'writes' }, { deadlineMs: 1500 })
+  const { security, store } = start({ hangs: 'writes' }, { deadlineMs: 2500 })
   security.put('ada', SERVICE, fixture('logged-in'))
   const write = await store.prepareWrite(blobOf(300))
-  expect(await messageOf(write.commit(blobOf(300)))).toMatch(/gave no answer within 1.5 s.*the old or another one/)
+  expect(await messageOf(write.commit(blobOf(300)))).toMatch(/gave no answer within 2.5 s.*the old or another one/)
   security.put('ada', SERVICE, JSON.stringify(blobOf(300)))
   expect(await messageOf(write.commit(blobOf(300)))).toBe('no error')
 })

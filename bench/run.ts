@@ -1,0 +1,129 @@
+// `npm run bench`: ratios against a floor that is measured in the same run, so that a slow or busy machine does not lie.
+// Exit 1 where a target is missed.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { QUOTA_CONCURRENCY } from '../lib/timings.ts'
+import { REPO, runProcess, type ScratchVigil, scratchVigil } from '../test/support/scratch-vigil.ts'
+
+const STARTS = 31
+const ACCOUNTS = 1000
+const LATENCY_MS = 100
+
+const scratch = mkdtempSync(join(tmpdir(), 'vigil-bench-'))
+// The binary itself: node_modules/.bin/node is a link to it.
+const node = process.execPath
+const missed: string[] = []
+try {
+  await starts()
+  await manyAccounts()
+} finally {
+  rmSync(scratch, { recursive: true, force: true })
+}
+process.stdout.write(missed.length === 0 ? '\nall targets met\n' : `\nmissed: ${missed.join('; ')}\n`)
+if (missed.length > 0) process.exitCode = 1
+
+/** A run that has nothing to do, against an empty TypeScript file on the same Node with the same compile cache. */
+async function starts(): Promise<void> {
+  const vigil = await scratchVigil({ count: 3, expiresInMin: 300 })
+  try {
+    const empty = join(scratch, 'empty.ts')
+    writeFileSync(empty, '')
+    const scripts = {
+      'empty script': empty,
+      'refresh-tokens': job('refresh-tokens'),
+      'fetch-quota': job('fetch-quota'),
+    }
+    for (const script of Object.values(scripts)) await once(script, vigil)
+    // Settings are kept parsed only once their file is a little older than the clock's grain.
+    await new Promise(resolve => setTimeout(resolve, 2500))
+    for (const script of Object.values(scripts)) await once(script, vigil)
+    const times = new Map<string, number[]>()
+    for (let n = 0; n < STARTS; n++) {
+      for (const [name, script] of Object.entries(scripts))
+        times.set(name, [...(times.get(name) ?? []), await once(script, vigil)])
+    }
+    const floor = median(times.get('empty script')!)
+    process.stdout.write(`A run with nothing due, 3 accounts, ${STARTS} starts each in turn (median wall)\n`)
+    for (const [name, list] of times)
+      row(name, `${median(list).toFixed(1)} ms`, median(list) / floor, name === 'empty script' ? null : 2)
+  } finally {
+    await vigil.dispose()
+  }
+}
+
+/** All accounts due, against nothing but the same requests at the same concurrency. */
+async function manyAccounts(): Promise<void> {
+  const vigil = await scratchVigil({ count: ACCOUNTS, expiresInMin: 300, latencyMs: LATENCY_MS })
+  try {
+    const bare = join(scratch, 'bare.ts')
+    writeFileSync(bare, bareLoop(vigil))
+    const report = join(scratch, 'report.mjs')
+    const used = join(scratch, 'used')
+    writeFileSync(
+      report,
+      `import { writeFileSync } from 'node:fs'\nprocess.on('exit', () => writeFileSync(${JSON.stringify(used)}, String(process.resourceUsage().maxRSS)))\n`,
+    )
+    const timed = async (script: string) => {
+      const at = performance.now()
+      const run = await runProcess([node, '--import', report, script], vigil.env)
+      if (run.code !== 0) throw new Error(`${script} ended with ${run.code}: ${run.stderr}`)
+      return { ms: performance.now() - at, peakMb: Number(readFileSync(used, 'utf8')) / 1024 }
+    }
+    const floors = [await timed(bare)]
+    const ours = await timed(job('fetch-quota'))
+    floors.push(await timed(bare))
+    const fetched = vigil.record('fetch-quota').counters['fetched']
+    if (fetched !== ACCOUNTS) throw new Error(`${fetched} of ${ACCOUNTS} accounts were fetched`)
+    const floor = (floors[0]!.ms + floors[1]!.ms) / 2
+    process.stdout.write(`\n${ACCOUNTS} accounts, ${LATENCY_MS} ms a request, ${QUOTA_CONCURRENCY} at a time\n`)
+    row('bare fetch loop', `${floor.toFixed(0)} ms`, 1, null)
+    row('fetch-quota', `${ours.ms.toFixed(0)} ms`, ours.ms / floor, 1.3)
+    const verdict = ours.peakMb <= 150 ? 'met' : 'MISSED'
+    process.stdout.write(
+      `  ${'peak memory'.padEnd(18)}${`${ours.peakMb.toFixed(0)} MB`.padStart(10)}            target 150 MB: ${verdict}\n`,
+    )
+    if (ours.peakMb > 150) missed.push('fetch-quota memory')
+  } finally {
+    await vigil.dispose()
+  }
+}
+
+function bareLoop(vigil: ScratchVigil): string {
+  const tokens = vigil.logins.map(login => login.accessToken)
+  return `const tokens: string[] = ${JSON.stringify(tokens)}
+let next = 0
+const worker = async () => {
+  while (next < tokens.length) {
+    const token = tokens[next++]
+    const answer = await fetch(${JSON.stringify(`${vigil.standIn.url}/api/oauth/usage`)}, { headers: { authorization: 'Bearer ' + token, 'anthropic-beta': 'oauth-2025-04-20' } })
+    if (answer.status !== 200) throw new Error('answered ' + answer.status)
+    await answer.json()
+  }
+}
+await Promise.all(Array.from({ length: ${QUOTA_CONCURRENCY} }, worker))
+`
+}
+
+async function once(script: string, vigil: ScratchVigil): Promise<number> {
+  const at = performance.now()
+  const { code, stderr } = await runProcess([node, script], vigil.env)
+  if (code !== 0) throw new Error(`${script} ended with ${code}: ${stderr}`)
+  return performance.now() - at
+}
+
+function job(name: string): string {
+  return join(REPO, 'jobs', `${name}.ts`)
+}
+
+function median(list: number[]): number {
+  return [...list].sort((a, b) => a - b)[list.length >> 1]!
+}
+
+function row(name: string, figure: string, ratio: number, target: number | null): void {
+  const verdict = target === null ? 'floor' : `target ${target.toFixed(2)}: ${ratio <= target ? 'met' : 'MISSED'}`
+  process.stdout.write(
+    `  ${name.padEnd(18)}${figure.padStart(10)}${`${ratio.toFixed(2)} x`.padStart(10)}  ${verdict}\n`,
+  )
+  if (target !== null && ratio > target) missed.push(`${name} ${ratio.toFixed(2)} x`)
+}

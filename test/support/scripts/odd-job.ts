@@ -1,0 +1,36 @@
+// A job that behaves as its first argument says, under the real runJob; the second one is its deadline in ms.
+import { runJob } from '../../../lib/job.ts'
+import { JOB_DEADLINE_MS } from '../../../lib/timings.ts'
+
+const [behaviour, deadlineMs] = process.argv.slice(2)
+if (deadlineMs) JOB_DEADLINE_MS['fetch-quota'] = Number(deadlineMs)
+
+await runJob('fetch-quota', async run => {
+  run.log('info', `begun ${behaviour}`)
+  switch (behaviour) {
+    case 'good':
+      return
+    case 'throw':
+      throw new Error('out of ideas, token sk-ant-oat01-THROWN')
+    case 'throw-later':
+      setTimeout(() => {
+        throw new Error('thrown outside')
+      }, 10)
+      return new Promise(() => setInterval(() => undefined, 1000))
+    case 'reject-later':
+      void Promise.reject(new Error('rejected outside'))
+      return new Promise(() => setInterval(() => undefined, 1000))
+    case 'hang':
+      return new Promise(() => setInterval(() => undefined, 1000))
+    case 'heed':
+      return new Promise(resolve => {
+        const tick = setInterval(() => undefined, 1000)
+        run.signal.addEventListener('abort', () => {
+          clearInterval(tick)
+          resolve()
+        })
+      })
+    case 'spin':
+      for (;;);
+  }
+})
