@@ -34,27 +34,22 @@ export function judgePool(accounts: readonly PoolAccount[], nearPercent: number 
   if (pool.length === 0) return plain('empty', accounts.length === 0 ? 'no account is known yet' : allPaused(accounts))
   const active = pool.filter(account => account.standing === 'active')
   const inactive = pool.filter(account => account.standing === 'inactive')
-  if (active.length === 0)
-    return plain('logged-out', all(pool, 'the only account is logged out', 'accounts are logged out'))
+  if (active.length === 0) return plain('logged-out', all(pool, 'is', 'are', 'logged out'))
   const known = active.filter(isKnown)
   const unknown = active.filter(account => !isKnown(account))
   if (known.length === 0) {
-    const rest = inactive.length > 0 ? [named(inactive, 'logged out')] : []
-    return plain('blind', [`no figure of ${names(active)} is new enough to tell what is left`, ...rest].join('; '))
+    const rest = inactive.length > 0 ? `; ${are(inactive, 'logged out')}` : ''
+    return plain('blind', `no figure of ${names(active)} is new enough to tell what is left${rest}`)
   }
   const full = known.filter(isFull)
-  const trouble = [
-    named(full, 'used up'),
-    named(inactive, 'logged out'),
-    named(unknown, 'not to be seen (no reliable figures)'),
-  ].filter(text => text !== '')
-  if (full.length === known.length) return exhausted(full, trouble)
+  const trouble = [are(full, 'used up'), are(inactive, 'logged out'), have(unknown, 'no reliable figures')]
+  if (full.length === known.length) return exhausted(full, trouble.filter(isSaid))
   const room = known.filter(account => !isFull(account))
   const near = room.filter(account => isNear(account, nearPercent))
   const stale = room.filter(account => account.freshness === 'stale')
-  trouble.push(...[named(near, 'near a limit'), named(stale, 'known by old figures only')].filter(text => text !== ''))
-  if (trouble.length > 0) return plain('degraded', trouble.join('; '))
-  return plain('usable', all(pool, 'the only account has room', 'accounts have room'))
+  const said = [...trouble, are(near, 'near a limit'), have(stale, 'old figures only')].filter(isSaid)
+  if (said.length > 0) return plain('degraded', said.join('; '))
+  return plain('usable', all(pool, 'has', 'have', 'room'))
 }
 
 /** New enough to act on, and at least one account-wide window with a figure. */
@@ -94,7 +89,7 @@ function exhausted(full: PoolAccount[], trouble: string[]): PoolVerdict {
     first === undefined
       ? 'it is not known when one recovers'
       : only
-        ? 'it recovers at its reset'
+        ? 'it recovers'
         : `${first.slot} is the first to recover`
   return { verdict: 'exhausted', reason: `${trouble.join('; ')}; ${next}`, recoversAt: first?.at ?? null }
 }
@@ -110,16 +105,24 @@ function plain(verdict: PoolVerdict['verdict'], reason: string): PoolVerdict {
 }
 
 function allPaused(accounts: readonly PoolAccount[]): string {
-  return all(accounts, 'the only account is paused by hand', 'accounts are paused by hand')
+  return all(accounts, 'is', 'are', 'paused by hand')
 }
 
-function all(accounts: readonly unknown[], one: string, many: string): string {
-  return accounts.length === 1 ? one : `all ${accounts.length} ${many}`
+function all(accounts: readonly unknown[], one: string, many: string, what: string): string {
+  if (accounts.length === 1) return `the only account ${one} ${what}`
+  return `${accounts.length === 2 ? 'both' : `all ${accounts.length}`} accounts ${many} ${what}`
 }
 
-function named(accounts: readonly PoolAccount[], what: string): string {
-  if (accounts.length === 0) return ''
-  return `${names(accounts)} ${accounts.length === 1 ? 'is' : 'are'} ${what}`
+function are(accounts: readonly PoolAccount[], what: string): string {
+  return accounts.length === 0 ? '' : `${names(accounts)} ${accounts.length === 1 ? 'is' : 'are'} ${what}`
+}
+
+function have(accounts: readonly PoolAccount[], what: string): string {
+  return accounts.length === 0 ? '' : `${names(accounts)} ${accounts.length === 1 ? 'has' : 'have'} ${what}`
+}
+
+function isSaid(text: string): boolean {
+  return text !== ''
 }
 
 /** Up to three by name; a person looks at the screen for more. */

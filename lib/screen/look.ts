@@ -27,7 +27,8 @@ export interface Look {
 }
 
 const WIDEST = 100
-const NARROWEST = 20
+/** Below it the terminal breaks lines by itself. */
+const NARROWEST = 36
 
 export function lookOf(options: ScreenOptions): Look {
   const signs = options.unicode ? UNICODE : ASCII

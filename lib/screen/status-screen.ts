@@ -3,7 +3,7 @@ import type { Problem, Status, StatusAccount, StatusJob } from '../domain/status
 import { displayWidth, flow, padEnd, type Style, wrapCommand, wrapWords } from './ansi.ts'
 import { type Look, lookOf, type ScreenOptions, SEVERITY_COLOURS, VERDICT_COLOURS } from './look.ts'
 import { ago, span, until, wallDate, wallTime } from './times.ts'
-import { type Grid, gridOf, type Row, rowLines, rowsOf } from './window-rows.ts'
+import { gridOf, type Row, rowLines, rowsOf } from './window-rows.ts'
 
 /** So many lines of one problem; all of them stand in `--json`. */
 const MAX_DETAILS = 8
@@ -29,11 +29,9 @@ function verdictLines({ pool }: Status, look: Look): string[] {
   const colour = VERDICT_COLOURS[pool.verdict]
   const head = `${signs.verdict[pool.verdict]} ${pool.verdict.replace('-', ' ')}`
   const indent = look.width - displayWidth(head) - 2 >= 36 ? displayWidth(head) + 2 : 2
-  const reason = wrapWords(say(pool.reason), look.width - indent)
-  if (pool.recovers_at !== null) {
-    const at = pool.recovers_at
-    reason.push(...wrapWords(`at ${wallTime(at, clock)}, ${until(at, clock.now)}`, look.width - indent))
-  }
+  const at = pool.recovers_at
+  const when = at === null ? '' : ` at ${wallTime(at, clock)}, ${until(at, clock.now)}`
+  const reason = wrapWords(say(pool.reason) + when, look.width - indent)
   const [first, ...rest] = indent === 2 ? ['', ...reason] : reason
   const lines = [padEnd(paint(head, 'bold', colour), indent) + first, ...rest.map(line => ' '.repeat(indent) + line)]
   if (pool.remedy !== null) lines.push(...commandLines(pool.remedy, look, ' '.repeat(indent)))
@@ -44,19 +42,20 @@ function accountBlocks(status: Status, look: Look): string[][] {
   const { accounts } = status
   const rows = new Map<string, Row[]>(accounts.map(account => [account.slot, rowsOf(account, look)]))
   const grid = gridOf([...rows.values()].flat(), look)
-  const heads = headLines(status, look)
+  const indent = grid.narrow ? '  ' : '    '
+  const heads = headLines(status, look, indent)
   return accounts.map((account, index) => [
     ...heads[index]!,
     ...status.problems
       .filter(problem => problem.slot === account.slot)
-      .flatMap(problem => problemLines(problem, look, grid.narrow ? '  ' : '    ', account.standing === 'inactive')),
+      .flatMap(problem => problemLines(problem, look, indent, account.standing === 'inactive')),
     ...rows.get(account.slot)!.flatMap(row => rowLines(row, grid, look)),
-    ...tryLines(account, look, grid),
+    ...tryLines(account, look, indent),
   ])
 }
 
 /** Name, address and what is to be said of each account: in columns where all of it fits, else below each other. */
-function headLines({ accounts, current }: Status, look: Look): string[][] {
+function headLines({ accounts, current }: Status, look: Look, indent: string): string[][] {
   const { paint, signs, width } = look
   const texts = accounts.map(account => ({
     name: look.clip(account.slot, Math.min(28, width - 4)),
@@ -76,9 +75,9 @@ function headLines({ accounts, current }: Status, look: Look): string[][] {
       return [`${columns}   ${facts.join(paint(signs.between, 'dim'))}`]
     }
     const beside = left <= width
-    const below = [...(beside ? [] : [address]), ...flow(facts, paint(signs.between, 'dim'), width - 2)]
+    const below = [...(beside ? [] : [address]), ...flow(facts, paint(signs.between, 'dim'), width - indent.length)]
     const first = beside ? `${padEnd(start, 2 + nameWidth)}  ${address}` : start
-    return [first, ...below.map(line => `${beside ? '    ' : '  '}${line}`)]
+    return [first, ...below.map(line => indent + line)]
   })
 }
 
@@ -101,7 +100,7 @@ function factsOf(account: StatusAccount, isCurrent: boolean, { paint, signs, clo
 }
 
 /** Why the figures are no newer, where they are not fresh. */
-function tryLines(account: StatusAccount, look: Look, grid: Grid): string[] {
+function tryLines(account: StatusAccount, look: Look, indent: string): string[] {
   const { clock, paint, say } = look
   if (account.standing !== 'active' || account.freshness.state === 'fresh') return []
   const { last_attempt: attempt, next_request_not_before: next } = account
@@ -109,7 +108,6 @@ function tryLines(account: StatusAccount, look: Look, grid: Grid): string[] {
   if (attempt !== null && attempt.outcome !== 'ok')
     facts.push(`last try ${ago(attempt.at, clock.now)}: ${say(attempt.reason)}`)
   if (next !== null && next > clock.now) facts.push(`next try ${wallTime(next, clock)}, ${until(next, clock.now)}`)
-  const indent = grid.narrow ? '  ' : '    '
   return facts.flatMap(fact => wrapWords(fact, look.width - indent.length)).map(line => indent + paint(line, 'dim'))
 }
 
@@ -142,6 +140,12 @@ function problemLines(problem: Problem, look: Look, indent: string, loggedOut = 
 function commandLines(command: string, look: Look, indent: string): string[] {
   const { paint, say } = look
   const lead = `${indent}run: `
+  const longest = Math.max(...command.split(' ').map(displayWidth)) + 2
+  if (lead.length + longest > look.width && longest + 2 <= look.width) {
+    // Rather on lines of its own than broken inside a word.
+    const lines = wrapCommand(say(command), look.width, '  ')
+    return [paint(lead.trimEnd(), 'dim'), ...lines.map(line => paint(line, 'cyan'))]
+  }
   const [first, ...rest] = wrapCommand(say(command), look.width, ' '.repeat(lead.length))
   return [paint(lead, 'dim') + paint(first!.slice(lead.length), 'cyan'), ...rest.map(line => paint(line, 'cyan'))]
 }

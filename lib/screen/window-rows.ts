@@ -12,8 +12,8 @@ export interface Row {
   /** Empty beside fresh figures, and beside a figure that is not known. */
   mark: string
   figure: string
-  /** When it resets, or how much money it is. */
-  tail: string
+  /** When it resets, or how much money it is; in full, and for where that has no room. */
+  tail: { full: string; brief: string }
 }
 
 export function rowsOf(account: StatusAccount, look: Look): Row[] {
@@ -34,8 +34,13 @@ function windowRow(account: StatusAccount, window: StatusWindow, { signs, clock,
     level: usedPercent === null ? null : window.level,
     mark: usedPercent === null ? '' : markOf(account, signs),
     figure: usedPercent === null ? signs.unknown : figureOf(account, usedPercent, signs),
-    tail: resets === null ? '' : `resets ${wallTime(resets, clock, weekday)}, ${until(resets, clock.now)}`,
+    tail:
+      resets === null ? { full: '', brief: '' } : resetTail(wallTime(resets, clock, weekday), until(resets, clock.now)),
   }
+}
+
+function resetTail(time: string, distance: string): Row['tail'] {
+  return { full: `resets ${time}, ${distance}`, brief: `${time}, ${distance}` }
 }
 
 /** An unreliable figure is still a lower bound for as long as its window lasts; not so one that a wrong clock dated. */
@@ -52,13 +57,14 @@ function extraRow(account: StatusAccount, look: Look): Row | null {
   const usedPercent = extra.limit ? (extra.used / extra.limit) * 100 : null
   const mark = markOf(account, look.signs)
   const of = extra.limit === null ? '' : ` of ${money(extra.limit, extra.currency)}`
+  const amount = look.say(`${mark === '' ? '' : `${mark} `}${money(extra.used, extra.currency)}${of}`)
   return {
     label: 'extra usage',
     usedPercent,
     level: null,
     mark: usedPercent === null ? '' : mark,
     figure: usedPercent === null ? look.signs.unknown : figureOf(account, usedPercent, look.signs),
-    tail: look.say(`${mark === '' ? '' : `${mark} `}${money(extra.used, extra.currency)}${of}`),
+    tail: { full: amount, brief: amount },
   }
 }
 
@@ -82,32 +88,40 @@ export interface Grid {
   figure: number
   /** Columns of the bar; the tail goes onto a line of its own where `narrow`. */
   bar: number
+  tail: keyof Row['tail']
   narrow: boolean
 }
 
 const WIDEST_BAR = 32
 const SHORTEST_BAR = 10
+/** From here down a row is two lines, however short its parts may be. */
+const NARROW = 60
 
 export function gridOf(rows: readonly Row[], look: Look): Grid {
   const widest = (text: (row: Row) => string) => Math.max(0, ...rows.map(row => displayWidth(text(row))))
   const columns = { label: widest(row => row.label), figure: widest(figureText) }
-  const facts = widest(row => [row.tail, wordOf(row)].filter(text => text !== '').join(look.signs.between))
-  const room = look.width - (4 + columns.label + 2 + 2 + columns.figure + 3 + facts)
-  if (room >= SHORTEST_BAR) return { ...columns, bar: Math.min(room, WIDEST_BAR), narrow: false }
+  for (const tail of ['full', 'brief'] as const) {
+    const facts = widest(row => [row.tail[tail], wordOf(row)].filter(text => text !== '').join(look.signs.between))
+    const room = look.width - (4 + columns.label + 2 + 2 + columns.figure + 3 + facts)
+    if (look.width <= NARROW || room < SHORTEST_BAR) continue
+    return { ...columns, bar: Math.min(room, WIDEST_BAR), tail, narrow: false }
+  }
   const bar = Math.max(0, look.width - 2 - columns.label - 2 - columns.figure)
-  return { ...columns, bar: Math.min(bar, WIDEST_BAR), narrow: true }
+  return { ...columns, bar: Math.min(bar, WIDEST_BAR), tail: 'full', narrow: true }
 }
 
 export function rowLines(row: Row, grid: Grid, look: Look): string[] {
   const { paint } = look
-  const colours: Style[] = row.level === null ? [] : [LEVELS[row.level].colour]
+  // Green would say that all is well; of an old figure nobody knows.
+  const plain = row.level === null || (row.level === 'ok' && row.mark !== '')
+  const colours: Style[] = plain ? [] : [LEVELS[row.level!].colour]
   const strong: Style[] = row.level === 'near' || row.level === 'full' ? ['bold', ...colours] : colours
   const figure =
     ' '.repeat(grid.figure - displayWidth(figureText(row))) +
     (row.mark === '' ? '' : `${paint(row.mark, 'yellow')} `) +
     paint(row.figure, ...(row.usedPercent === null ? (['dim'] as const) : strong))
   const bar = barOf(row, grid.bar, look, colours)
-  const facts = [paint(row.tail, 'dim'), paint(wordOf(row), ...strong)].filter(text => text !== '')
+  const facts = [paint(row.tail[grid.tail], 'dim'), paint(wordOf(row), ...strong)].filter(text => text !== '')
   const between = paint(look.signs.between, 'dim')
   if (!grid.narrow) {
     return [`    ${padEnd(row.label, grid.label)}  ${bar}  ${figure}   ${facts.join(between)}`]

@@ -120,23 +120,25 @@ async function walk(lifetime: tools.Lifetime, { title, setUp, judge }: Walk): Pr
   return rows
 }
 
+const judgeRefresh: Walk['judge'] = async (vigil, step, steps, counted) => {
+  if (lossySteps(steps).has(step.index)) {
+    expectInterrupted(vigil)
+    // The stored token was tried once and never again.
+    expect(counted).toEqual({ tokenPosts: 2, replays: 1 })
+    return 'refresh_interrupted'
+  }
+  await expectRecovered(vigil)
+  expect(counted).toEqual({ tokenPosts: 1, replays: 0 })
+  return 'works'
+}
+
 test.concurrent('a first run that is killed at any system call leaves a login that the next run has working, without a replay', async lifetime => {
   const rows = await walk(lifetime, {
     title: 'A first run in a new home',
     setUp: vigil => {
       tools.loginAgain(vigil, 0, { emptyHome: true })
     },
-    async judge(vigil, step, steps, counted) {
-      if (lossySteps(steps).has(step.index)) {
-        expectInterrupted(vigil)
-        // The stored token was tried once and never again.
-        expect(counted).toEqual({ tokenPosts: 2, replays: 1 })
-        return 'refresh_interrupted'
-      }
-      await expectRecovered(vigil)
-      expect(counted).toEqual({ tokenPosts: 1, replays: 0 })
-      return 'works'
-    },
+    judge: judgeRefresh,
   })
   expect(rows.length, 'a refresh has many steps').toBeGreaterThan(50)
   const lossy = rows.filter(row => row.verdict !== 'works').map(row => row.text)
@@ -172,6 +174,28 @@ test.concurrent('a run that finishes what a killed one left can itself be killed
   })
   expect(rows.length).toBeGreaterThan(25)
 })
+
+test.concurrent('a run that finds a request without an answer tries it anew and can itself be killed at any system call', async lifetime => {
+  const rows = await walk(lifetime, {
+    title: 'A run that finds an intent in the journal, whose request never left',
+    async setUp(vigil) {
+      const connecting = connects.get(vigil) ?? (await firstConnect(vigil))
+      connects.set(vigil, connecting)
+      await killAt(vigil, connecting, () => tools.loginAgain(vigil, 0, { emptyHome: true }))
+      tools.removeClaudeLocks(vigil)
+      expect(tools.filesBelow(vigil.paths.journal).length, 'a journal to be finished').toBe(1)
+    },
+    judge: judgeRefresh,
+  })
+  expect(rows.filter(row => row.verdict !== 'works').length).toBeLessThanOrEqual(2)
+})
+
+const connects = new Map<ScratchVigil, Step>()
+
+async function firstConnect(vigil: ScratchVigil): Promise<Step> {
+  tools.loginAgain(vigil, 0, { emptyHome: true })
+  return (await recordSteps(vigil)).find(step => step.name === 'connect')!
+}
 
 test.concurrent('a run that learns that the login is over can be killed at any system call, and a person is told all the same', async lifetime => {
   await walk(lifetime, {

@@ -123,6 +123,10 @@ export function filesBelow(dir: string): string[] {
   }
 }
 
+export function textIfThere(path: string): string {
+  return existsSync(path) ? readFileSync(path, 'utf8') : ''
+}
+
 /** No reader may ever meet half a file: each *.json below parses. */
 export function expectNoTornFile(home: string): void {
   for (const path of filesBelow(home).filter(path => path.endsWith('.json'))) {

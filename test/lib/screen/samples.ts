@@ -114,7 +114,7 @@ export function statusOf(change: Partial<Status> = {}): Status {
 }
 
 const HEALTHY = statusOf({
-  pool: { verdict: 'usable', reason: 'all 2 accounts have room', recovers_at: null, remedy: null },
+  pool: { verdict: 'usable', reason: 'both accounts have room', recovers_at: null, remedy: null },
   accounts: [
     accountOf(),
     accountOf({
@@ -150,14 +150,14 @@ const LOGGED_OUT_PROBLEM = {
   severity: 'warning',
   about: 'account',
   what: 'logged out: the login is over',
-  details: [],
+  details: [] as string[],
   since: NOW - 45 * HOUR_MS,
 } as const
 
 const LOGGED_OUT = statusOf({
   pool: {
     verdict: 'logged-out',
-    reason: 'all 2 accounts are logged out',
+    reason: 'both accounts are logged out',
     recovers_at: null,
     remedy: 'claude /login',
   },
@@ -179,7 +179,7 @@ const LOGGED_OUT = statusOf({
 const OLD_FIGURES = statusOf({
   pool: {
     verdict: 'degraded',
-    reason: 'slot-2 is not to be seen (no reliable figures); slot-1 is known by old figures only',
+    reason: 'slot-2 and slot-3 have no reliable figures; slot-1 has old figures only',
     recovers_at: null,
     remedy: null,
   },
