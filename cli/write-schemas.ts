@@ -53,7 +53,7 @@ const NOTES: Record<string, Note> = {
     examples: ['15m'],
   },
   'quota.unreliable_after': {
-    description: 'From this age on figures are only a lower bound.',
+    description: 'Above this age figures are only a lower bound.',
     default: span(quota.unreliableAfterMs),
     examples: ['60m'],
   },

@@ -12,7 +12,7 @@ import { QUOTA_CONCURRENCY } from '../lib/timings.ts'
 await runJob('fetch-quota', async run => {
   const { accounts, current } = await loadAccounts(run)
   if (accounts.length === 0) run.log('info', 'no Claude Code login was found; log in with: claude /login')
-  await reportFalseFreshness(run)
+  const standing = reportFalseFreshness(run)
   const looks: QuotaLook[] = []
   for (const account of accounts) looks.push(await lookAtQuota(account, run))
   const twins = twinsOf(looks)
@@ -27,5 +27,5 @@ await runJob('fetch-quota', async run => {
       })
     else run.report(slot, await observeQuota(look, run).catch(resultOfError))
   })
-  await publishQuota(looks, current, run)
+  await publishQuota(looks, current, standing, run)
 })

@@ -95,7 +95,7 @@ async function recordedRun(
     now,
   })
   const begun = saveRunRecord(paths.runs, record)
-  begun.catch(() => undefined) // Awaited below, before any work; here it must only not count as unhandled.
+  begun.catch(() => undefined) // Awaited below, before anything is begun that counts; it must only not be unhandled.
   if (record.unfinished_before) log('warn', `the run before this one was killed: ${record.unfinished_before.run_id}`)
 
   const accounts: Record<string, AccountResult> = {}

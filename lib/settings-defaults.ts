@@ -29,7 +29,7 @@ export interface Settings {
 }
 
 /** The part that may hold secrets, so it is never copied anywhere: who needs it reads vigil.yaml itself. */
-export interface DeliverySettings {
+interface DeliverySettings {
   channels: {
     desktop: { enabled: boolean; minSeverity: Severity }
     email: EmailSettings | null
@@ -40,15 +40,15 @@ export interface DeliverySettings {
 }
 export type AllSettings = Settings & DeliverySettings
 
-export type Severity = 'info' | 'warning' | 'critical'
-export interface EmailSettings {
+type Severity = 'info' | 'warning' | 'critical'
+interface EmailSettings {
   to: string[]
   from: string
   /** `password` may be `file:PATH`, `env:NAME` or `cmd:COMMAND`. */
   smtp: { host: string; port: number; user: string | null; password: string | null }
   minSeverity: Severity
 }
-export interface WebhookSettings {
+interface WebhookSettings {
   name: string
   kind: 'json' | 'slack' | 'discord' | 'ntfy' | 'telegram' | 'pagerduty' | 'ping' | 'alertmanager'
   /** May be `file:PATH`, `env:NAME` or `cmd:COMMAND`, for many of these URLs are secrets. */

@@ -1,6 +1,7 @@
 // The only reader of process.env. Settings are a person's file: nothing here writes it.
-import { readFileSync, statSync } from 'node:fs'
+
 import { dirname, isAbsolute, join } from 'node:path'
+import { readFileSync, statSync } from './edges/fs.ts'
 import { type Paths, pathsFor } from './paths.ts'
 import { type AllSettings, DEFAULT_SETTINGS, type Settings } from './settings-defaults.ts'
 import { SettingsError } from './settings-error.ts'

@@ -13,7 +13,7 @@ export const CRON_PERIOD_MS = {
 export type JobName = keyof typeof CRON_PERIOD_MS
 
 /** At most so long is a run put off so that many machines do not ask in the same second. */
-export const START_JITTER_MS = 20_000
+const START_JITTER_MS = 20_000
 
 /** One request to the usage endpoint. Answers were seen within 2 s; a hanging one must not eat the run. */
 export const USAGE_TIMEOUT_MS = 20_000

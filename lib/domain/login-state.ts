@@ -38,7 +38,7 @@ export type LoginPlan =
   | { do: 'nothing'; outcome: LoginOutcome; reason: string; standing: 'active' | JobReason | null }
   | { do: 'report'; outcome: 'refused' | 'corrupt' | 'unknown'; reason: string; standing: null }
 
-export type LoginOutcome =
+type LoginOutcome =
   | 'fresh'
   | 'paused'
   | 'inactive'

@@ -4,7 +4,7 @@ import * as v from 'valibot'
  * What kind of trouble a failure is; decides the exit code and, later, which alert.
  * `temporary` and `network` mend themselves, `permission` and `settings` need a person, `disk` needs room, `bug` is ours.
  */
-export const FAILURE_CLASSES = ['settings', 'network', 'temporary', 'permission', 'disk', 'bug'] as const
+const FAILURE_CLASSES = ['settings', 'network', 'temporary', 'permission', 'disk', 'bug'] as const
 export type FailureClass = (typeof FAILURE_CLASSES)[number]
 
 /** What became of one account in one run. A fact about the account (a dead login) has no failure. */

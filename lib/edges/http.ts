@@ -112,12 +112,6 @@ function agentFor(secure: boolean): import('node:http').Agent {
   return agents[key]
 }
 
-/** Lets the process end at once instead of when the kept connections time out. */
-export function closeConnections(): void {
-  agents.plain?.destroy()
-  agents.secure?.destroy()
-}
-
 async function collect(response: IncomingMessage, maxBytes: number): Promise<string> {
   const chunks: Buffer[] = []
   let size = 0

@@ -1,8 +1,9 @@
 // A lock that the kernel takes back when its holder dies, whatever it died of: SQLite's EXCLUSIVE lock on a file that is
 // nothing but a lock. Never unlink such a file (a second holder would lock the new one), and never open it by other means
 // in the holder (closing any descriptor of it frees the lock).
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+
 import { DatabaseSync } from 'node:sqlite'
+import { readFileSync, writeFileSync } from './fs.ts'
 
 /** Who holds a lock, for messages and for ending a holder that overstays. Not what excludes: the kernel does that. */
 export interface LockHolder {
@@ -94,10 +95,9 @@ export function monotonicMs(): number {
 }
 
 function writeHolder(path: string, holder: LockHolder): void {
-  const staging = `${infoPath(path)}.${process.pid}.vigil-tmp`
   try {
-    writeFileSync(staging, JSON.stringify(holder), { mode: 0o600 })
-    renameSync(staging, infoPath(path))
+    // In place: only the holder writes it, and a reader that comes in between takes a torn text for none.
+    writeFileSync(infoPath(path), JSON.stringify(holder), { mode: 0o600 })
   } catch {
     // Only messages suffer: a full disk must not keep a job from running under a lock that it does hold.
   }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync } from './fs.ts'
 
 /** Whether a process of that id is at work. One that has ended and that nobody has waited for yet is not. */
 export function isProcessAlive(pid: number): boolean {

@@ -1,6 +1,8 @@
 // The one way a file is written. write-file-atomic was measured and left out: it opens its temporary file without O_EXCL,
 // renames one that was cut short over the good one, and costs every job 7-10 ms of a 20 ms start. Only syncing waits for
 // the disk, so only that is asynchronous: the other calls take microseconds, and a trip to the thread pool ten times that.
+
+import { basename, dirname, join } from 'node:path'
 import {
   chmodSync,
   closeSync,
@@ -15,8 +17,7 @@ import {
   statSync,
   unlinkSync,
   writeSync,
-} from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+} from './fs.ts'
 
 export interface PublishOptions {
   /** True for what may not be lost by a power cut: the directory is synced too. Caches may skip that. */

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import * as v from 'valibot'
+import { readFileSync } from './fs.ts'
 
 /** Absent and corrupt are different things: the first is normal at the start, the second is a fact to report. */
 export type JsonReading<T> = { state: 'present'; value: T } | { state: 'absent' } | { state: 'corrupt'; detail: string }

@@ -2,8 +2,8 @@
 // is listed. stderr goes to a file, never to nowhere (the bug this project was born from) and never to a pipe (one stays
 // open as long as any grandchild holds it). Import this file late: zx costs 40 ms of start.
 import { type SpawnOptions, spawn } from 'node:child_process'
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { $, quote } from 'zx'
+import { closeSync, constants, fstatSync, openSync, readSync } from './fs.ts'
 
 export interface ProgramOptions {
   /** Absolute path of the file that takes the program's stderr; appended to. */

@@ -1,5 +1,5 @@
-import { readdirSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
+import { readdirSync, realpathSync } from '../edges/fs.ts'
 import { readIdentity } from '../store/identity.ts'
 import type { AccountsContext } from './load-accounts.ts'
 import { openCredentialStore } from './open-credential-store.ts'

@@ -6,6 +6,7 @@ import { loginCommand, tildePath } from '../domain/account.ts'
 import type { Registry } from '../domain/accounts-file.ts'
 import { judgeJob } from '../domain/job-state.ts'
 import { judgePool, type PoolAccount } from '../domain/pool.ts'
+import { findFalseFreshFlags } from '../domain/quota-cache.ts'
 import type { RunRecord } from '../domain/run-record.ts'
 import type { Problem, Status } from '../domain/status.ts'
 import {
@@ -28,7 +29,7 @@ import { DEFAULT_SETTINGS } from '../settings-defaults.ts'
 import { SettingsError } from '../settings-error.ts'
 import { readRegistry } from '../store/accounts.ts'
 import { readIdentity } from '../store/identity.ts'
-import { inspectMergedCache } from '../store/quota-caches.ts'
+import { readMergedCache } from '../store/quota-caches.ts'
 import { readRunRecord } from '../store/run-records.ts'
 import { CRON_PERIOD_MS, type JobName } from '../timings.ts'
 import { lookAtAccounts } from './look-at-accounts.ts'
@@ -125,9 +126,10 @@ function isRunAlive(paths: Paths, record: RunRecord): boolean {
 
 function readCacheProblems(paths: Paths, settings: Settings, now: number): Problem[] {
   try {
-    const { corrupt, falseFlags } = inspectMergedCache(paths, now, settings.quota)
-    if (corrupt !== null) return [cacheProblem(`merged-quota-cache.json is corrupt: ${corrupt}`)]
-    return falseFreshProblems(falseFlags)
+    const reading = readMergedCache(paths)
+    if (reading.state === 'absent') return []
+    if (reading.state === 'corrupt') return [cacheProblem(`merged-quota-cache.json is corrupt: ${reading.detail}`)]
+    return falseFreshProblems(findFalseFreshFlags(reading.value, now, settings.quota))
   } catch (error) {
     return [cacheProblem(`merged-quota-cache.json is no good: ${cannotRead(error)}`)]
   }

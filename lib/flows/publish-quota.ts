@@ -1,17 +1,29 @@
 // Merges all slots into the two caches. Freshness is judged anew at every merge; the figures keep their own time.
-import { buildHotSwapCache, buildMergedCache, type MeasuredAccount } from '../domain/quota-cache.ts'
+import {
+  buildHotSwapCache,
+  buildMergedCache,
+  findFalseFreshFlags,
+  type MeasuredAccount,
+  type MergedQuotaCache,
+} from '../domain/quota-cache.ts'
 import type { Run } from '../job.ts'
-import { inspectMergedCache, saveQuotaCaches } from '../store/quota-caches.ts'
+import { readRegistry } from '../store/accounts.ts'
+import { readMergedCache, saveQuotaCaches } from '../store/quota-caches.ts'
 import { readSlot } from '../store/slots.ts'
 import type { QuotaLook } from './observe-quota.ts'
 
-/** Says what is wrong with the cache that stands there: a flag that calls old figures fresh was the 49-hour bug. */
-export async function reportFalseFreshness(run: Run): Promise<void> {
-  const { corrupt, falseFlags } = inspectMergedCache(run.paths, run.now, run.settings.quota)
-  if (corrupt !== null) {
+/**
+ * Says what is wrong with the cache that stands there: a flag that calls old figures fresh was the 49-hour bug.
+ * @returns what stands there, where it can be read
+ */
+export function reportFalseFreshness(run: Run): MergedQuotaCache | null {
+  const reading = readMergedCache(run.paths)
+  if (reading.state === 'corrupt') {
     run.count('corrupt_caches')
-    run.log('warn', `merged-quota-cache.json is corrupt and is built anew: ${corrupt}`)
+    run.log('warn', `merged-quota-cache.json is corrupt and is built anew: ${reading.detail}`)
   }
+  if (reading.state !== 'present') return null
+  const falseFlags = findFalseFreshFlags(reading.value, run.now, run.settings.quota)
   for (const { slot, kind, ageMs } of falseFlags) {
     run.count(`false_fresh_${kind}`)
     const minutes = Math.round(ageMs / 60_000)
@@ -20,10 +32,15 @@ export async function reportFalseFreshness(run: Run): Promise<void> {
       slot,
     })
   }
+  return reading.value
 }
 
-export async function publishQuota(looks: readonly QuotaLook[], current: string | null, run: Run): Promise<void> {
-  const { readRegistry } = await import('../store/accounts.ts')
+export async function publishQuota(
+  looks: readonly QuotaLook[],
+  current: string | null,
+  standing: MergedQuotaCache | null,
+  run: Run,
+): Promise<void> {
   // Standings may have changed during the run.
   const registry = await readRegistry(run.paths)
   const measured: MeasuredAccount[] = []
@@ -37,5 +54,5 @@ export async function publishQuota(looks: readonly QuotaLook[], current: string 
     })
   }
   const cache = buildMergedCache(measured, registry?.current ?? current, run.clock(), run.settings.quota)
-  await saveQuotaCaches(run.paths, cache, buildHotSwapCache(cache, measured))
+  await saveQuotaCaches(run.paths, standing, cache, buildHotSwapCache(cache, measured))
 }

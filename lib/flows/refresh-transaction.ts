@@ -1,6 +1,6 @@
 // The refresh transaction: locks -> read again -> reserve -> intent -> one POST -> answer on disk -> store -> clear.
 // A refresh token can be spent once. Every step leaves on disk what the next run needs to go on from a kill right there.
-import { realpathSync } from 'node:fs'
+
 import { join } from 'node:path'
 import { type Account, loginCommand, tildePath } from '../domain/account.ts'
 import { withNewTokens } from '../domain/credential.ts'
@@ -8,6 +8,7 @@ import type { PreparedWrite } from '../domain/credential-store.ts'
 import { type LoginState, withFailure, withSuccess } from '../domain/login-state.ts'
 import { type FailureClass, resultOfError } from '../domain/run-record.ts'
 import { type ClaudeLock, type ClaudeLockBusy, takeClaudeLock } from '../edges/claude-locks.ts'
+import { realpathSync } from '../edges/fs.ts'
 import { waitForLock } from '../edges/kernel-lock.ts'
 import { NotDurableError } from '../edges/publish.ts'
 import type { Run } from '../job.ts'

@@ -71,7 +71,7 @@ export function truncate(text: string, width: number, mark: string): string {
 export function wrapWords(text: string, width: number): string[] {
   const lines: string[] = []
   let line = ''
-  for (const word of text.split(' ').flatMap(whole => cutWord(whole, width))) {
+  for (const word of text.split(/ +/).flatMap(whole => cutWord(whole, width))) {
     const longer = line === '' ? word : `${line} ${word}`
     if (displayWidth(longer) <= width) line = longer
     else {

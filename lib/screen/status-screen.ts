@@ -152,20 +152,23 @@ function commandLines(command: string, look: Look, indent: string): string[] {
 
 /** Side by side where they fit, else below each other. */
 function jobLines(jobs: readonly StatusJob[], look: Look): string[] {
+  if (jobs.length === 0) return []
   const { paint, width } = look
   const label = 'jobs  '
-  const pieces = jobs.map(job => jobPieces(job, look))
-  const line = pieces.map(piece => piece.join(' ')).join('    ')
+  const texts = jobs.map(job => jobText(job, look))
+  const whole = texts.map(({ name, state, style }) => `${name} ${paint(state, style)}`)
+  const line = whole.join('    ')
   if (displayWidth(label + line) <= width) return [paint(label, 'dim') + line]
-  const rows = pieces.flatMap(([name, text]) =>
-    flow([name, text], ' ', width - label.length).map((part, index) => (index === 0 ? part : `  ${part}`)),
-  )
+  const room = width - label.length
+  const rows = texts.flatMap(({ name, state, style }, index) => {
+    if (displayWidth(whole[index]!) <= room) return [whole[index]!]
+    return [name, ...wrapWords(state, room - 2).map(text => `  ${paint(text, style)}`)]
+  })
   return rows.map((row, index) => (index === 0 ? paint(label, 'dim') : ' '.repeat(label.length)) + row)
 }
 
-function jobPieces(job: StatusJob, { paint, signs, clock }: Look): [name: string, text: string] {
-  const success =
-    job.last_success_at === null ? 'no success yet' : `last success ${ago(job.last_success_at, clock.now)}`
+function jobText(job: StatusJob, { paint, signs, clock }: Look): { name: string; state: string; style: Style } {
+  const success = job.last_success_at === null ? 'no success yet' : `last ok ${ago(job.last_success_at, clock.now)}`
   const states: Record<StatusJob['state'], [sign: string, style: Style, text: string]> = {
     ok: [signs.good, 'green', job.last_success_at === null ? '' : ago(job.last_success_at, clock.now)],
     running: [signs.busy, 'cyan', `running for ${span(clock.now - (job.last_started_at ?? clock.now))}`],
@@ -175,5 +178,5 @@ function jobPieces(job: StatusJob, { paint, signs, clock }: Look): [name: string
     never: [signs.bad, 'yellow', 'never run'],
   }
   const [sign, style, text] = states[job.state]
-  return [`${paint(sign, style)} ${job.job}`, paint(text, job.state === 'ok' ? 'dim' : style)]
+  return { name: `${paint(sign, style)} ${job.job}`, state: text, style: job.state === 'ok' ? 'dim' : style }
 }

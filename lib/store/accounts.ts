@@ -1,11 +1,12 @@
 // The registry of accounts on disk. A person edits it and jobs edit it, so a change is made under a lock, to the text as it
 // stands in that moment, and an editor's save in between is never written over.
-import { chmodSync, lstatSync, readFileSync, realpathSync, renameSync, statSync } from 'node:fs'
+
 import { dirname, join } from 'node:path'
 import * as v from 'valibot'
 import { Account, standingOf, tildePath } from '../domain/account.ts'
 import type { Registry } from '../domain/accounts-file.ts'
 import type { StandingChange } from '../domain/accounts-text.ts'
+import { chmodSync, lstatSync, readFileSync, realpathSync, renameSync, statSync } from '../edges/fs.ts'
 import { waitForLock } from '../edges/kernel-lock.ts'
 import {
   ensurePrivateDir,

@@ -1,4 +1,9 @@
 // Claude Code's `.credentials.json`: the store on Linux, and on macOS where the Keychain holds nothing.
+
+import { basename, dirname, join } from 'node:path'
+import { tildePath } from '../domain/account.ts'
+import { readBlob } from '../domain/credential.ts'
+import type { CredentialStore, StoreReading } from '../domain/credential-store.ts'
 import {
   closeSync,
   constants,
@@ -9,11 +14,7 @@ import {
   readFileSync,
   realpathSync,
   unlinkSync,
-} from 'node:fs'
-import { basename, dirname, join } from 'node:path'
-import { tildePath } from '../domain/account.ts'
-import { readBlob } from '../domain/credential.ts'
-import type { CredentialStore, StoreReading } from '../domain/credential-store.ts'
+} from '../edges/fs.ts'
 import { type Reservation, reserve } from '../edges/publish.ts'
 import { hideSecret } from '../edges/redact.ts'
 

@@ -1,4 +1,4 @@
-import { appendFileSync } from 'node:fs'
+import { appendFileSync } from '../edges/fs.ts'
 import { redact } from '../edges/redact.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'

@@ -1,9 +1,10 @@
 // What makes a refresh survive a kill: the intent before the POST, the answer after it, in a file that already has its
 // disk space. It holds tokens for the moment between the endpoint and Claude Code's own store, so it is 0600 and goes as
 // soon as they are stored. Intent and answer are separate regions, each written whole in place, each with its check sum.
-import { closeSync, readdirSync, readFileSync, renameSync, unlinkSync } from 'node:fs'
+
 import { dirname, join } from 'node:path'
 import * as v from 'valibot'
+import { closeSync, readdirSync, readFileSync, renameSync, unlinkSync } from '../edges/fs.ts'
 import {
   ensurePrivateDir,
   openNew,
@@ -38,7 +39,7 @@ const Answer = v.object({
   body: v.string(),
   receivedAt: v.number(),
 })
-export type JournaledAnswer = v.InferOutput<typeof Answer>
+type JournaledAnswer = v.InferOutput<typeof Answer>
 
 export type JournalReading =
   | { state: 'absent' }

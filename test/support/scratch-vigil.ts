@@ -36,7 +36,7 @@ export interface ScratchVigil {
   log(job: string): string
   dispose(): Promise<void>
 }
-export interface RunRecordJson {
+interface RunRecordJson {
   outcome: string
   exit_code: number | null
   reason: string

@@ -1,5 +1,5 @@
 // SIGKILL at every step of a refresh: the next run has the login working, without replaying a token.
-import { cpSync, existsSync, readdirSync, rmSync, utimesSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { type Finished, runProcess, type ScratchVigil } from '../support/scratch-vigil.ts'
@@ -274,8 +274,7 @@ test.concurrent("Claude Code's locks that a killed run left behind are taken ove
     const before = await killAt(vigil, step!, setUp)
     const held = tools.claudeLocks(vigil).filter(existsSync)
     expect(held.length, `locks left behind at ${heldAt}`).toBeGreaterThan(0)
-    const minutesAgo = new Date(Date.now() - 5 * 60_000)
-    for (const lock of held) utimesSync(lock, minutesAgo, minutesAgo)
+    for (const lock of held) tools.age(lock, 5 * 60_000)
     await runTwice(vigil)
     await expectRecovered(vigil)
     expect(since(vigil, before)).toEqual({ tokenPosts: 1, replays: 0 })

@@ -1,7 +1,16 @@
 // What the fault tests share: system calls seen and struck by strace, small disks, and what must hold after any fault.
 // They judge by what a user or another program can see, so nothing of lib/ is imported here.
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs'
+import {
+  appendFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statfsSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -127,6 +136,16 @@ export function textIfThere(path: string): string {
   return existsSync(path) ? readFileSync(path, 'utf8') : ''
 }
 
+/** What is there; null where it is not, or not any more. */
+export function ifThere<T>(look: () => T): T | null {
+  try {
+    return look()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw error
+  }
+}
+
 /** No reader may ever meet half a file: each *.json below parses. */
 export function expectNoTornFile(home: string): void {
   for (const path of filesBelow(home).filter(path => path.endsWith('.json'))) {
@@ -149,6 +168,12 @@ export function claudeLocks(vigil: ScratchVigil, n = 0): string[] {
   const dir = vigil.dir(n)
   const real = existsSync(dir) ? realpathSync(dir) : dir
   return [join(dir, '.oauth_refresh.lock'), `${real}.lock`, join(dir, '.storage-write.lock')]
+}
+
+/** Nobody has given a sign of life through this lock for so long. */
+export function age(lock: string, ms: number): void {
+  const then = new Date(Date.now() - ms)
+  utimesSync(lock, then, then)
 }
 
 /** Plays the time that makes an abandoned lock go away, where a walk has no time to wait for it. */
@@ -230,7 +255,7 @@ export async function traced(command: string[], env: Record<string, string>, opt
     words.push(`-P "${options.path.replace(/["$`\\]/g, '\\$&').replaceAll('{pid}', '$$$$')}"`)
   if (options.inject !== undefined) words.push(`-e inject=${options.inject}`)
   // The program's environment is exactly `env`: strace and env, which needs no PATH of its own, put it in place.
-  const script = `STRACE_LOG=${log}; ${words.join(' ')} /usr/bin/env -i "$@"`
+  const script = `umask 022; STRACE_LOG=${log}; ${words.join(' ')} /usr/bin/env -i "$@"`
   const assignments = Object.entries(env).map(([name, value]) => `${name}=${value}`)
   let pid = 0
   try {
@@ -282,22 +307,16 @@ export function smallDisk(test: Lifetime, kib: number): SmallDisk {
     unmount(path)
     rmSync(path, { recursive: true, force: true })
   })
+  // Not a file's size but its pages are what fills a tmpfs, so they are written, down to the last one.
   const filler = join(path, 'filler')
   return {
     path,
     fill(pagesLeft = 0) {
-      rmSync(filler, { force: true })
-      const { bfree, bsize } = statfs(path)
-      const bytes = (bfree - pagesLeft) * bsize
-      if (bytes > 0) execFileSync('fallocate', ['-l', String(bytes), filler])
+      const { bfree, bsize } = statfsSync(path)
+      if (bfree > pagesLeft) appendFileSync(filler, Buffer.alloc((bfree - pagesLeft) * bsize))
     },
     empty: () => rmSync(filler, { force: true }),
   }
-}
-
-function statfs(path: string): { bfree: number; bsize: number } {
-  const [bfree, bsize] = execFileSync('stat', ['-f', '-c', '%f %S', path]).toString().split(' ').map(Number)
-  return { bfree: bfree!, bsize: bsize! }
 }
 
 /** The directory becomes read-only, for root too, until it is made writable again or the test is over. */
