@@ -124,7 +124,9 @@ const NOTES: Record<string, Note> = {
 /** Path below the repository's root and content of each generated file. */
 export function schemaFiles(): Map<string, string> {
   const settings = toJsonSchema(SettingsFile, { typeMode: 'input', errorMode: 'ignore' }) as Node
-  annotate(settings, '')
+  const unused = new Set(Object.keys(NOTES))
+  annotate(settings, '', unused)
+  if (unused.size > 0) throw new Error(`there is no such setting: ${[...unused].join(', ')}`)
   const head = { title: 'Vigil settings', description: 'vigil.yaml: every key is optional.' }
   const text = (schema: object) => `${JSON.stringify(schema, null, 2)}\n`
   return new Map([
@@ -147,20 +149,21 @@ interface Node extends Partial<Note> {
   required?: string[]
 }
 
-function annotate(node: Node, path: string): void {
+function annotate(node: Node, path: string, unused: Set<string>): void {
+  unused.delete(path)
   Object.assign(node, NOTES[path])
   if (node.required?.length === 0) delete node.required
   // A key that may be null: the note is about the key, so what is below belongs to the same path.
-  for (const choice of node.anyOf ?? []) annotateBelow(choice, path)
-  annotateBelow(node, path)
+  for (const choice of node.anyOf ?? []) annotateBelow(choice, path, unused)
+  annotateBelow(node, path, unused)
 }
 
-function annotateBelow(node: Node, path: string): void {
+function annotateBelow(node: Node, path: string, unused: Set<string>): void {
   if (node.required?.length === 0) delete node.required
   for (const [key, child] of Object.entries(node.properties ?? {}))
-    annotate(child, path === '' ? key : `${path}.${key}`)
-  if (node.items) annotate(node.items, `${path}[]`)
-  if (typeof node.additionalProperties === 'object') annotate(node.additionalProperties, `${path}.*`)
+    annotate(child, path === '' ? key : `${path}.${key}`, unused)
+  if (node.items) annotate(node.items, `${path}[]`, unused)
+  if (typeof node.additionalProperties === 'object') annotate(node.additionalProperties, `${path}.*`, unused)
 }
 
 function readIfThere(path: string): string | null {

@@ -28,6 +28,8 @@ export interface Run {
   environment: Environment
   /** When the run began, ms. Decisions take this one. */
   now: number
+  /** When it was asked for: before `now` by as long as it waited for another run. */
+  requestedAt: number
   /** The time at this moment, ms: for stamping what was measured, never for deciding. */
   clock: () => number
   /** Aborted at the deadline and on SIGTERM, SIGINT and SIGHUP: begin nothing new. */
@@ -39,8 +41,14 @@ export interface Run {
   count: (name: string, by?: number) => void
 }
 
+export interface JobOptions {
+  /** Wait so long for another run of the job, to use what it brings, instead of leaving it at that; ms. */
+  waitWhenBusyMs?: number
+}
+
 /** Runs a job from start to exit code. Never rejects. */
-export async function runJob(job: JobName, work: (run: Run) => Promise<void>): Promise<void> {
+export async function runJob(job: JobName, work: (run: Run) => Promise<void>, options: JobOptions = {}): Promise<void> {
+  const requestedAt = Date.now()
   process.umask(0o077)
   let environment: Environment
   try {
@@ -58,13 +66,15 @@ export async function runJob(job: JobName, work: (run: Run) => Promise<void>): P
     if (environment.echoLog && level !== 'debug') process.stderr.write(`${redact(message)}\n`)
   }
   try {
-    const lock = await takeJobLock(job, environment.paths, log)
+    const lock = await takeJobLock(job, environment, log, options.waitWhenBusyMs ?? 0)
     if (!lock.held) {
-      log('info', `another run is at it: ${holderText(lock.holder)}`)
+      const waited = options.waitWhenBusyMs ? `; waited ${options.waitWhenBusyMs / 1000} s for it` : ''
+      log('info', `another run is at it: ${holderText(lock.holder)}${waited}`)
+      if (options.waitWhenBusyMs) process.exitCode = 75
       return
     }
     try {
-      await recordedRun(job, environment, log, work)
+      await recordedRun(job, environment, log, work, requestedAt)
     } finally {
       lock.release()
       setTimeout(leave, LINGER_MS).unref()
@@ -81,6 +91,7 @@ async function recordedRun(
   environment: Environment,
   log: Run['log'],
   work: (run: Run) => Promise<void>,
+  requestedAt: number,
 ): Promise<void> {
   const { paths } = environment
   const now = Date.now()
@@ -117,6 +128,7 @@ async function recordedRun(
       paths,
       environment,
       now,
+      requestedAt,
       clock: Date.now,
       signal: stop.signal,
       log,
@@ -197,11 +209,26 @@ function watchForStop(job: JobName, log: Run['log']) {
  * The job's lock, or who has it. A holder that overstayed its deadline (hung, stopped) is ended first: a kernel lock dies
  * with its process, so nobody is ever locked out by a hang, and no lock is ever broken while its holder lives.
  */
-async function takeJobLock(job: JobName, paths: Paths, log: Run['log']): Promise<LockResult> {
-  const path = join(paths.locks, `${job}.lock`)
-  const me = { job, now: Date.now(), overdueInMs: JOB_DEADLINE_MS[job] + 2 * TERM_GRACE_MS }
+async function takeJobLock(
+  job: JobName,
+  environment: Environment,
+  log: Run['log'],
+  waitMs: number,
+): Promise<LockResult> {
+  const path = join(environment.paths.locks, `${job}.lock`)
+  const me = {
+    job,
+    session: environment.sessionId,
+    now: Date.now(),
+    overdueInMs: JOB_DEADLINE_MS[job] + 2 * TERM_GRACE_MS,
+  }
   const first = tryLock(path, me)
-  if (first.held || !isOverdue(first.holder)) return first
+  if (first.held) return first
+  if (!isOverdue(first.holder)) {
+    if (waitMs === 0) return first
+    log('info', `waiting for another run: ${holderText(first.holder)}`)
+    return waitForLock(path, me, waitMs)
+  }
   for (const [signal, waitMs] of [
     ['SIGTERM', TERM_GRACE_MS + 1000],
     ['SIGKILL', 2000],
@@ -232,8 +259,9 @@ function isOverdue(holder: LockHolder | null): boolean {
 }
 
 function holderText(holder: LockHolder | null): string {
+  const session = holder?.session ? `, for session ${holder.session}` : ''
   return holder
-    ? `${holder.job}, pid ${holder.pid}, since ${new Date(holder.since).toISOString()}`
+    ? `${holder.job}, pid ${holder.pid}, since ${new Date(holder.since).toISOString()}${session}`
     : 'a run that has not said its name yet'
 }
 

@@ -18,6 +18,10 @@ export interface Paths {
   /** What vigil.yaml meant when it was last parsed, without its secrets. */
   parsedSettings: string
   hotSwapQuota: string
+  billing: string
+  subscription: string
+  /** What ccusage is given to read, and what is remembered of its full runs. */
+  ccusage: string
 }
 
 /** @param vigilHome VIGIL_HOME, else `~/.claude`; it does not follow CLAUDE_CONFIG_DIR, for all accounts share the caches */
@@ -39,6 +43,9 @@ export function pathsFor(home: string, vigilHome: string): Paths {
     mergedQuota: join(health, 'merged-quota-cache.json'),
     parsedSettings: join(health, 'parsed', 'vigil.json'),
     hotSwapQuota: join(health, 'hot-swap-quota.json'),
+    billing: join(health, 'billing-shared.json'),
+    subscription: join(config, 'subscription.yaml'),
+    ccusage: join(health, 'ccusage'),
   }
 }
 

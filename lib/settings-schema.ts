@@ -159,10 +159,7 @@ export function parseSettings(text: string): AllSettings {
   }
   const result = v.safeParse(SettingsFile, data, { abortPipeEarly: true })
   if (!result.success)
-    throw new SettingsError(
-      'vigil.yaml',
-      result.issues.map(issue => describeIssue(issue, lineOf)),
-    )
+    throw new SettingsError('vigil.yaml', result.issues.map(issue => describeIssue(issue, lineOf)).sort(byLine))
   const settings = toSettings(result.output)
   const broken = checkTimings(settings)
   if (broken.length > 0) {
@@ -172,6 +169,12 @@ export function parseSettings(text: string): AllSettings {
     )
   }
   return settings
+}
+
+/** In the order of the file, as a person goes through it. */
+function byLine(one: string, other: string): number {
+  const line = (text: string) => Number(/^line (\d+)/.exec(text)?.[1] ?? 0)
+  return line(one) - line(other)
 }
 
 function describeIssue(issue: v.BaseIssue<unknown>, lineOf: (path: (string | number)[]) => string): string {

@@ -14,13 +14,15 @@ export interface Environment {
   paths: Paths
   /** Show the log on stderr too (`vigil run`). */
   echoLog: boolean
+  /** The Claude Code session that a job is started for, where its status line started it. */
+  sessionId: string | null
   /** What a child process gets, and nothing else. */
   childEnv: Record<string, string>
   terminal: Terminal
 }
 
 /** What a screen has to know of where it is shown. */
-export interface Terminal {
+interface Terminal {
   /** NO_COLOR and FORCE_COLOR, in this order; auto = where a terminal shows it. */
   color: 'always' | 'never' | 'auto'
   /** COLUMNS, for where the terminal itself does not say; null = not told. */
@@ -59,6 +61,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Environme
   return {
     paths: pathsFor(home, vigilHome),
     echoLog: env['VIGIL_ECHO_LOG'] === '1',
+    sessionId: env['VIGIL_SESSION_ID'] || null,
     childEnv,
     terminal: readTerminal(env),
   }
@@ -77,15 +80,16 @@ function readTerminal(env: NodeJS.ProcessEnv): Terminal {
 /**
  * The settings in force. No file means defaults. Parsing costs a third of a start, so what a file meant is kept (less the
  * part that may hold secrets) and used for as long as the very same file, unchanged, is there.
+ * @param copy `leave` writes nothing at all
  * @throws SettingsError with every problem and its line
  */
-export async function loadSettings(paths: Paths, now: number): Promise<Settings> {
+export async function loadSettings(paths: Paths, now: number, copy: 'keep' | 'leave' = 'keep'): Promise<Settings> {
   const seal = sealOf(paths.settings)
   if (seal === null) return DEFAULT_SETTINGS
   const kept = keptSettings(paths)
   if (kept?.seal === seal && kept.version === VERSION) return kept.settings
   const { channels: _channels, deadMan: _deadMan, ...settings } = await loadAllSettings(paths)
-  await keepSettings(paths, { version: VERSION, seal, settings }, now)
+  if (copy === 'keep') await keepSettings(paths, { version: VERSION, seal, settings }, now)
   return settings
 }
 

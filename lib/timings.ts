@@ -13,7 +13,7 @@ export const CRON_PERIOD_MS = {
 export type JobName = keyof typeof CRON_PERIOD_MS
 
 /** At most so long is a run put off so that many machines do not ask in the same second. */
-const START_JITTER_MS = 20_000
+export const START_JITTER_MS = 20_000
 
 /** One request to the usage endpoint. Answers were seen within 2 s; a hanging one must not eat the run. */
 export const USAGE_TIMEOUT_MS = 20_000
@@ -44,6 +44,18 @@ export const JOB_DEADLINE_MS: Record<JobName, number> = {
 /** From SIGTERM or the deadline to the end of the process. */
 export const TERM_GRACE_MS = 9000
 
+/** From SIGTERM to SIGKILL for ccusage and its children. */
+export const CCUSAGE_KILL_GRACE_MS = 2000
+
+/** The longest that `billing.ccusage_timeout` may be. */
+export const LONGEST_CCUSAGE_TIMEOUT_MS = 4 * MINUTE_MS
+
+/**
+ * How long a second fetch-billing waits for the first, to use what it measures. Longer than ccusage's deadline with its
+ * grace can ever be: once both were 35 s, and a second ccusage began beside the first.
+ */
+export const BILLING_WAIT_MS = LONGEST_CCUSAGE_TIMEOUT_MS + CCUSAGE_KILL_GRACE_MS + 30_000
+
 /** Accounts worked on side by side. Refreshes few, since each may hold three locks; requests more, since they only wait. */
 export const REFRESH_CONCURRENCY = 4
 export const QUOTA_CONCURRENCY = 16
@@ -57,6 +69,7 @@ export interface TimedSettings {
     unreliableAfterMs: number
     maxRequestsPerHour: number
   }
+  billing: { ccusageTimeoutMs: number }
 }
 
 /** A broken relation between settings, by the setting's path, in words that say which numbers collide. */
@@ -96,6 +109,12 @@ export function checkTimings(settings: TimedSettings): TimingProblem[] {
     problems.push({
       path: ['quota', 'max_requests_per_hour'],
       message: `is ${quota.maxRequestsPerHour}, but every ${span(quota.everyMs)} needs ${perHour} requests an hour; raise it (20 is the most that is safe) or every`,
+    })
+  }
+  if (settings.billing.ccusageTimeoutMs > LONGEST_CCUSAGE_TIMEOUT_MS) {
+    problems.push({
+      path: ['billing', 'ccusage_timeout'],
+      message: `is ${span(settings.billing.ccusageTimeoutMs)}, but a run that waits for it gives up after ${span(BILLING_WAIT_MS)}; ${span(LONGEST_CCUSAGE_TIMEOUT_MS)} is the most`,
     })
   }
   const twoRuns = 2 * CRON_PERIOD_MS['refresh-tokens']

@@ -33,6 +33,8 @@ export const RunRecord = v.object({
   failure: v.nullable(v.picklist(FAILURE_CLASSES)),
   accounts: v.record(v.string(), AccountResult),
   counters: v.record(v.string(), v.number()),
+  /** The same counters over all runs so far. */
+  totals: v.optional(v.record(v.string(), v.number()), {}),
   streak: v.nullable(Streak),
   last_success_at: v.nullable(v.number()),
   /** The run before this one, if it began and never ended: killed, or the power went. */
@@ -60,6 +62,7 @@ export function beginRecord(
     failure: null,
     accounts: {},
     counters: {},
+    totals: previous?.totals ?? {},
     streak: unfinished ? nextStreak(unfinished.streak, 'failed', unfinished.started_at) : (previous?.streak ?? null),
     last_success_at: previous?.last_success_at ?? null,
     unfinished_before: unfinished ? { run_id: unfinished.run_id, started_at: unfinished.started_at } : null,
@@ -75,8 +78,11 @@ export interface RunEnd {
 
 export function endRecord(record: RunRecord, end: RunEnd, now: number): RunRecord {
   const ok = end.outcome === 'ok'
+  const totals = { ...record.totals }
+  for (const [name, count] of Object.entries(record.counters)) totals[name] = (totals[name] ?? 0) + count
   return {
     ...record,
+    totals,
     ended_at: now,
     outcome: end.outcome,
     exit_code: end.exitCode,

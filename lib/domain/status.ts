@@ -12,7 +12,7 @@ const timeOrNull = (text: string) => said(v.nullable(v.number()), `${text} (ms s
 const command = (text: string) => said(v.nullable(v.string()), `${text}: the exact command; null where there is none`)
 
 /** How far a window is used, by the levels of `quota.alert_at`. */
-export const LEVELS = ['ok', 'high', 'near', 'full'] as const
+const LEVELS = ['ok', 'high', 'near', 'full'] as const
 
 const Window = v.object({
   name: said(v.string(), 'five_hour, seven_day, weekly, or the own name of the source'),
@@ -32,7 +32,6 @@ const Extra = v.object({
   limit: said(v.nullable(v.number()), 'in the main unit of the currency'),
   currency: v.nullable(v.string()),
 })
-export type StatusExtra = v.InferOutput<typeof Extra>
 
 const StatusAccount = v.object({
   slot: v.string(),

@@ -16,6 +16,10 @@ const TAKEOVER_SETTLE_MS = BEAT_MS + 300
 /** For proper-lockfile: we alone judge who is dead, so by its own rule a lock practically never goes stale. */
 const NEVER_STALE_MS = 365 * 24 * 3_600_000
 
+// proper-lockfile brings signal-exit, which ends the process at SIGXFSZ (a write over a file-size limit) unless somebody
+// else listens too. Node itself ignores that signal, so that the write fails with EFBIG and is reported.
+process.on('SIGXFSZ', () => undefined)
+
 export interface ClaudeLock {
   held: true
   /** Aborted when somebody took the lock from us: what it guards must not be begun any more. */

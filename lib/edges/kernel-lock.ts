@@ -9,6 +9,8 @@ import { readFileSync, writeFileSync } from './fs.ts'
 export interface LockHolder {
   pid: number
   job: string
+  /** The Claude Code session that asked for the work, where one did. */
+  session?: string | null
   /** ms since the epoch */
   since: number
   /** Tells this process from a later one with the same pid; null where the system does not say. */
@@ -17,13 +19,21 @@ export interface LockHolder {
   overdueAtMonotonicMs: number | null
 }
 
+/** Who asks for a lock, and for how long it may be held at most, asleep time not counted. */
+export interface LockTaker {
+  job: string
+  now: number
+  session?: string | null
+  overdueInMs?: number
+}
+
 export type LockResult = { held: true; release(): void } | { held: false; holder: LockHolder | null }
 
 /**
  * Tries once, without waiting.
  * @throws Error when the lock file cannot be used at all (permission, full disk, a file system without locks)
  */
-export function tryLock(path: string, me: { job: string; now: number; overdueInMs?: number }): LockResult {
+export function tryLock(path: string, me: LockTaker): LockResult {
   const database = new DatabaseSync(path, { timeout: 0 })
   try {
     database.exec('BEGIN EXCLUSIVE')
@@ -35,6 +45,7 @@ export function tryLock(path: string, me: { job: string; now: number; overdueInM
   writeHolder(path, {
     pid: process.pid,
     job: me.job,
+    session: me.session ?? null,
     since: me.now,
     processStart: processStart(process.pid),
     overdueAtMonotonicMs: me.overdueInMs === undefined ? null : monotonicMs() + me.overdueInMs,
@@ -53,7 +64,7 @@ export function tryLock(path: string, me: { job: string; now: number; overdueInM
 /** Tries until `waitMs` are over or the signal says stop. */
 export async function waitForLock(
   path: string,
-  me: { job: string; now: number },
+  me: LockTaker,
   waitMs: number,
   signal?: AbortSignal,
 ): Promise<LockResult> {

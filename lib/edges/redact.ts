@@ -36,6 +36,16 @@ export function redact(text: string): string {
 }
 
 /**
+ * A word that the other side chose (an error's type, a window's or a model's name), fit to be kept and shown: whatever in
+ * it could be a token, in any spelling, is blotted out, and only then is it cut: of a secret that was cut first, nobody
+ * recognises the rest. Real ones are made of words and numbers: `rate_limit_error`, `claude-opus-4-8-20260101`.
+ */
+export function foreignWord(text: string): string {
+  const plain = /^([a-z]+|\d+)([._-]([a-z]+|\d+))*$/
+  return text.replace(/[\w+/=%\\.-]{24,}/g, run => (plain.test(run) ? run : MARK)).slice(0, 60)
+}
+
+/**
  * Redacts a stream whose secrets may be cut in two by its chunks: the end of what came is held back until it is
  * certain that no secret begins in it. `end()` gives the rest.
  */

@@ -72,29 +72,22 @@ export async function gatherStatus(paths: Paths, now: number): Promise<Status> {
   }
 }
 
-/**
- * What readers would keep a parsed copy in, for a faster start. Node refuses a path with a NUL byte before the system sees
- * it, so they parse and keep nothing: looking at the status leaves no trace.
- */
-const NOWHERE = '\0'
-
-/** The settings and the accounts file; each that is wrong is a problem with all its lines. */
+/** The settings and the accounts file, read without a trace; each that is wrong is a problem with all its lines. */
 async function readPersonsFiles(
   paths: Paths,
   now: number,
   problems: Problem[],
 ): Promise<{ settings: Settings; registry: Registry | 'none' | 'broken' }> {
-  const readOnly = { ...paths, health: NOWHERE, parsedSettings: NOWHERE }
   const wrong = (about: 'settings' | 'registry', path: string, error: unknown) => {
     const lines = error instanceof SettingsError ? error.problems : [(error as Error).message]
     const [, file] = /([^/]+)$/.exec(path)!
     problems.push(fileProblem(about, file!, lines, editCommand(tildePath(path, paths.home))))
   }
-  const settings = await loadSettings(readOnly, now).catch(error => {
+  const settings = await loadSettings(paths, now, 'leave').catch(error => {
     wrong('settings', paths.settings, error)
     return DEFAULT_SETTINGS
   })
-  const registry = await readRegistry(readOnly).catch(error => {
+  const registry = await readRegistry(paths, 'leave').catch(error => {
     wrong('registry', paths.accounts, error)
     return 'broken' as const
   })

@@ -237,6 +237,8 @@ async function settle(settlement: Settlement): Promise<LoginResult> {
   const { look, run, path, raw } = settlement
   const { account } = look
   const answer: TokenAnswer = readTokenAnswer(raw)
+  // While the journal stands: after a kill between the two, no run would have a reason to look beside the store again.
+  if (answer.kind !== 'tokens') await settlement.prepared?.discard()
   switch (answer.kind) {
     case 'tokens':
       return storeTokens(settlement, answer)
@@ -283,6 +285,7 @@ async function storeTokens(settlement: Settlement, answer: TokenAnswer & { kind:
       now.credential.refreshToken !== null &&
       fingerprint(now.credential.refreshToken) === intent.fingerprint
     if (now.state === 'present' && !holdsSent) {
+      await settlement.prepared?.discard()
       await clearJournal(path)
       return {
         outcome: 'adopted',

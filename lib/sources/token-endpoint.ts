@@ -5,7 +5,7 @@ import type { NewTokens } from '../domain/credential.ts'
 import { retryAfterMs } from '../domain/retry-after.ts'
 import type { FailureClass } from '../domain/run-record.ts'
 import { type HttpAnswer, type HttpFailure, request } from '../edges/http.ts'
-import { hideSecret } from '../edges/redact.ts'
+import { foreignWord, hideSecret } from '../edges/redact.ts'
 
 /** Claude Code's own public client id. */
 const CLIENT_ID = '9d1c250a-e61b-44d9-88ed-5944d1962f5e'
@@ -131,9 +131,9 @@ function readTokens(json: unknown, raw: RawTokenAnswer): TokenAnswer {
 /** `{"error":"invalid_grant"}` of OAuth, or `{"type":"error","error":{"type":…}}` of the API. */
 function errorType(json: unknown): string | null {
   const error = (json as { error?: unknown } | null)?.error
-  if (typeof error === 'string') return error.slice(0, 60)
+  if (typeof error === 'string') return foreignWord(error)
   const type = (error as { type?: unknown } | null | undefined)?.type
-  return typeof type === 'string' ? type.slice(0, 60) : null
+  return typeof type === 'string' ? foreignWord(type) : null
 }
 
 function parseJson(text: string): unknown {

@@ -3,6 +3,7 @@ import * as v from 'valibot'
 import type { ExtraUsage, QuotaWindow } from '../domain/quota.ts'
 import type { FailureClass } from '../domain/run-record.ts'
 import { request } from '../edges/http.ts'
+import { foreignWord } from '../edges/redact.ts'
 
 const MAX_BYTES = 256 * 1024
 
@@ -49,7 +50,7 @@ export function readUsageAnswer(status: number, retryAfter: string | undefined, 
   const json = parseJson(body)
   if (status === 200) return readFigures(json)
   const type = (json as { error?: { type?: unknown } } | null)?.error?.type
-  const said = `the usage endpoint answered ${status}${typeof type === 'string' ? ` ${type.slice(0, 60)}` : ''}`
+  const said = `the usage endpoint answered ${status}${typeof type === 'string' ? ` ${foreignWord(type)}` : ''}`
   if (status === 401) return { kind: 'unauthorized' }
   if (status === 403 && type === 'permission_error') return { kind: 'noProfileScope' }
   if (status === 429) return { kind: 'rateLimited', retryAfter }
@@ -102,8 +103,8 @@ function readFigures(json: unknown): UsageAnswer {
       const { kind, percent, resets_at: resetsAt, scope } = limit.output
       const scopeName = scope ? (scope.model?.display_name ?? scope.model?.id ?? scope.surface ?? 'unnamed') : null
       add({
-        name: KIND_NAMES[kind] ?? kind,
-        scope: scopeName,
+        name: KIND_NAMES[kind] ?? foreignWord(kind),
+        scope: scopeName === null ? null : foreignWord(scopeName),
         usedPercent: percentOf(percent),
         resetsAt: timeOf(resetsAt),
       })
@@ -113,7 +114,7 @@ function readFigures(json: unknown): UsageAnswer {
     if (NOT_WINDOWS.has(key) || typeof value !== 'object' || value === null || !('utilization' in value)) continue
     const { utilization, resets_at: resetsAt } = value as { utilization: unknown; resets_at?: unknown }
     add({
-      ...(FLAT_NAMES[key] ?? { name: key, scope: null }),
+      ...(FLAT_NAMES[key] ?? { name: foreignWord(key), scope: null }),
       usedPercent: percentOf(utilization),
       resetsAt: timeOf(resetsAt),
     })
@@ -140,7 +141,7 @@ function extraUsageOf(value: unknown): ExtraUsage | null {
     enabled: typeof enabled === 'boolean' ? enabled : null,
     used: money(used),
     limit: money(limit),
-    currency: typeof currency === 'string' ? currency : null,
+    currency: typeof currency === 'string' ? foreignWord(currency) : null,
   }
 }
 

@@ -38,11 +38,12 @@ const ParsedCopy = v.object({
 
 /**
  * null: there is no registry yet.
+ * @param copy `leave` writes nothing at all, not even the parsed copy that makes the next start faster
  * @throws SettingsError with every problem and its line
  */
-export async function readRegistry(paths: Paths): Promise<Registry | null> {
+export async function readRegistry(paths: Paths, copy: 'keep' | 'leave' = 'keep'): Promise<Registry | null> {
   const text = readText(paths)
-  return text === null ? null : registryOf(text, paths)
+  return text === null ? null : registryOf(text, paths, copy)
 }
 
 /**
@@ -195,7 +196,7 @@ function readText(paths: Paths): string | null {
   }
 }
 
-async function registryOf(text: string, paths: Paths): Promise<Registry> {
+async function registryOf(text: string, paths: Paths, keep: 'keep' | 'leave' = 'keep'): Promise<Registry> {
   const path = join(paths.health, 'parsed', 'claude-sessions.json')
   try {
     const copy = readJson(path, ParsedCopy)
@@ -207,6 +208,7 @@ async function registryOf(text: string, paths: Paths): Promise<Registry> {
   }
   const { parseRegistry } = await import('../domain/accounts-file.ts')
   const registry = parseRegistry(text, paths.home)
+  if (keep === 'leave') return registry
   const copy: v.InferOutput<typeof ParsedCopy> = {
     schema: 1,
     version: VERSION,

@@ -2,7 +2,7 @@
 // disk space. It holds tokens for the moment between the endpoint and Claude Code's own store, so it is 0600 and goes as
 // soon as they are stored. Intent and answer are separate regions, each written whole in place, each with its check sum.
 
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import * as v from 'valibot'
 import { closeSync, readdirSync, readFileSync, renameSync, unlinkSync } from '../edges/fs.ts'
 import {
@@ -77,6 +77,10 @@ export function fingerprint(refreshToken: string): string {
  */
 export async function beginJournal(path: string, intent: RefreshIntent): Promise<RefreshJournal> {
   ensurePrivateDir(dirname(path))
+  // Of a run that was killed just here. The login's lock is held, so they are nobody's any more.
+  for (const name of readdirSync(dirname(path))) {
+    if (name.startsWith(`.${basename(path)}.`) && name.endsWith('.vigil-tmp')) discard(join(dirname(path), name))
+  }
   const staging = stagingName(path)
   const descriptor = openNew(staging, 0o600)
   try {

@@ -53,11 +53,11 @@ failover: { enabled: false }
       'endpoints: { api: "http://example.com" }',
     ].join('\n')
     expect(problemsOf(text)).toEqual([
-      'line 7: endpoints.api may not receive tokens; only https on anthropic.com or claude.com, or http on loopback, may (it is "http://example.com")',
       'line 1: refresh has to be direct or off (it is "sometimes")',
       'line 3: quota.every is no duration; write a number and a unit, such as 30s, 5m or 4h (it is "5 minutes")',
       'line 4: quota.chanels is unknown here; check its spelling and indentation, or remove it',
       'line 6: billing.alert_at has to rise, such as [80, 95]',
+      'line 7: endpoints.api may not receive tokens; only https on anthropic.com or claude.com, or http on loopback, may (it is "http://example.com")',
     ])
   })
   it('reports what YAML itself cannot read, with its line', () => {

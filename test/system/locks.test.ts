@@ -121,8 +121,7 @@ test.concurrent.for([0, 1, 2])(
     tools.addSiblings(vigil)
     const lock = tools.claudeLocks(vigil)[which]!
     mkdirSync(lock)
-    const before = new Date(Date.now() - 20_000)
-    utimesSync(lock, before, before)
+    tools.age(lock, 20_000)
     expect(await vigil.run('refresh-tokens')).toEqual(QUIET)
     expect(vigil.standIn.state()).toMatchObject({ tokenPosts: 1, replays: 0 })
     await tools.expectLoginWorks(vigil)

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { RunRecord } from '../../../lib/domain/run-record.ts'
-import type { StatusJob } from '../../../lib/domain/status.ts'
+import type { Problem, StatusJob } from '../../../lib/domain/status.ts'
 import {
   type AccountFacts,
   accountProblems,
@@ -10,10 +10,8 @@ import {
   jobProblems,
   sortProblems,
 } from '../../../lib/domain/status-problems.ts'
-import { accountOf, jobOf, measured, NOW, neverMeasured } from '../screen/samples.ts'
+import { accountOf, HOUR_MS, jobOf, MINUTE_MS, measured, NOW, neverMeasured } from '../screen/samples.ts'
 
-const MINUTE_MS = 60_000
-const HOUR_MS = 60 * MINUTE_MS
 const DAY_MS = 24 * HOUR_MS
 
 function problemsOf(
@@ -244,8 +242,15 @@ test.each([
 })
 
 test('the worst comes first, and equals stay in their order', () => {
-  const of = (severity: 'critical' | 'warning' | 'info', what: string) =>
-    ({ severity, about: 'job', slot: null, what, details: [], since: null, remedy: null }) as const
+  const of = (severity: Problem['severity'], what: string): Problem => ({
+    severity,
+    about: 'job',
+    slot: null,
+    what,
+    details: [],
+    since: null,
+    remedy: null,
+  })
   const sorted = sortProblems([of('info', 'a'), of('warning', 'b'), of('critical', 'c'), of('warning', 'd')])
   expect(sorted.map(({ what }) => what)).toEqual(['c', 'b', 'd', 'a'])
 })
