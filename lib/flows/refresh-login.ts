@@ -1,9 +1,10 @@
 // Keeps one login alive. Outside: a look without locks, for most runs have nothing to do. Inside (refresh-transaction.ts):
 // Vigil's own account lock, then Claude Code's two, then the one POST that cannot be done twice.
-import { type Account, type JobReason, loginCommand, standingOf } from '../domain/account.ts'
+import { type Account, type JobReason, loginCommand, standingOf, tildePath } from '../domain/account.ts'
 import type { CredentialStore, StoreReading } from '../domain/credential-store.ts'
 import { type LoginPlan, type LoginState, planLogin } from '../domain/login-state.ts'
 import { type AccountResult, type FailureClass, resultOfError } from '../domain/run-record.ts'
+import type { ClaudeLockBusy } from '../edges/claude-locks.ts'
 import type { Run } from '../job.ts'
 import { setStanding } from '../store/accounts.ts'
 import { readLoginState } from '../store/login-states.ts'
@@ -100,4 +101,10 @@ export function storedFingerprint(reading: StoreReading): string | null {
   return reading.state === 'present' && reading.credential.refreshToken
     ? fingerprint(reading.credential.refreshToken)
     : null
+}
+
+/** Who holds a lock of Claude Code's, as far as a directory can tell. */
+export function inTheWay(lock: ClaudeLockBusy, run: Run): string {
+  const beat = lock.lastBeatAgoMs === null ? 'just now' : `${Math.round(lock.lastBeatAgoMs / 1000)} s ago`
+  return `another program, most likely Claude Code, holds ${tildePath(lock.lockPath, run.paths.home)} (last sign of life ${beat})`
 }

@@ -3,7 +3,7 @@ import type { ScratchVigil } from '../support/scratch-vigil.ts'
 import { jobCommand, type SystemCall, type Traced, traced } from './tools.ts'
 
 /** What changes a file, and what speaks to the network. Killed before each of them, a run is killed at every step. */
-export const CHANGES = [
+const CHANGES = [
   ...['mkdir', 'mkdirat', 'rmdir', 'unlink', 'unlinkat', 'rename', 'renameat', 'renameat2', 'link', 'linkat'],
   ...['symlink', 'symlinkat', 'open', 'openat', 'creat', 'write', 'writev', 'pwrite64', 'pwritev', 'copy_file_range'],
   ...['fsync', 'fdatasync', 'ftruncate', 'truncate', 'fallocate', 'utime', 'utimes', 'utimensat', 'futimesat'],
@@ -34,7 +34,7 @@ export async function recordSteps(vigil: ScratchVigil, job = 'refresh-tokens'): 
   return stepsOf(run, vigil.home)
 }
 
-export function stepsOf(run: Traced, home: string): Step[] {
+function stepsOf(run: Traced, home: string): Step[] {
   const counted = new Map<string, number>()
   const first = new Map<string, number>()
   const steps: Step[] = []

@@ -30,7 +30,7 @@ import {
 } from '../support/scratch-vigil.ts'
 
 /** Fails with the package to install, where a program is missing. */
-export function needs(program: string, debianPackage: string): void {
+function needs(program: string, debianPackage: string): void {
   const places = ['/usr/bin', '/bin', '/usr/sbin', '/sbin']
   if (places.some(place => existsSync(join(place, program)))) return
   throw new Error(`This test needs ${program}; install it: apt-get install ${debianPackage}`)
@@ -278,7 +278,7 @@ export async function traced(command: string[], env: Record<string, string>, opt
 }
 
 /** Calls in the order in which they began: an "<unfinished ...>" line is a beginning, a "resumed" one is not. */
-export function parseCalls(log: string): SystemCall[] {
+function parseCalls(log: string): SystemCall[] {
   const calls: SystemCall[] = []
   for (const line of log.split('\n')) {
     const [, tid, name, rest] = /^(\d+) +(\w+)\((.*)$/.exec(line) ?? []

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import * as v from 'valibot'
@@ -19,7 +19,6 @@ const HOUR_MS = 60 * MINUTE_MS
 const JOBS = Object.keys(CRON_PERIOD_MS)
 const RESET = NOW + 2 * HOUR_MS
 /** root reads what nobody may read. */
-const isRoot = process.getuid?.() === 0
 
 let home = ''
 let paths: Paths
@@ -321,14 +320,6 @@ test('files of ours that are no good are each a problem of their own', async () 
     { slot: 'work', what: expect.stringContaining('slots/work.json is corrupt'), remedy: 'vigil run fetch-quota' },
   ])
   expect(status.jobs.find(({ job }) => job === 'fetch-quota')).toMatchObject({ state: 'failing' })
-})
-
-test.skipIf(isRoot)('a file that may not be read is a problem of its own', async () => {
-  layOut()
-  chmodSync(join(paths.slots, 'work.json'), 0)
-  expect((await gather()).problems).toContainEqual(
-    expect.objectContaining({ slot: 'work', what: 'slots/work.json cannot be read (EACCES)' }),
-  )
 })
 
 test('a directory where a file should be is a problem of its own', async () => {
