@@ -2,14 +2,8 @@
 // clock. Each step is written so that a kill at any point leaves something for the watchdog to read.
 import { join } from 'node:path'
 import { type AccountResult, beginRecord, endRecord, judgeResults, type RunEnd } from './domain/run-record.ts'
-import {
-  type LockHolder,
-  type LockResult,
-  monotonicMs,
-  processStart,
-  tryLock,
-  waitForLock,
-} from './edges/kernel-lock.ts'
+import { type LockHolder, type LockResult, monotonicMs, tryLock, waitForLock } from './edges/kernel-lock.ts'
+import { isSameProcess } from './edges/process-alive.ts'
 import { ensurePrivateDir, makePrivate, NotDurableError, PublishError } from './edges/publish.ts'
 import { redact } from './edges/redact.ts'
 import { logPath, type Paths } from './paths.ts'
@@ -224,7 +218,7 @@ async function takeJobLock(
   }
   const first = tryLock(path, me)
   if (first.held) return first
-  if (!isOverdue(first.holder)) {
+  if (!(await isOverdue(first.holder))) {
     if (waitMs === 0) return first
     log('info', `waiting for another run: ${holderText(first.holder)}`)
     return waitForLock(path, me, waitMs)
@@ -253,9 +247,9 @@ function leave(): void {
   process.exit()
 }
 
-function isOverdue(holder: LockHolder | null): boolean {
+async function isOverdue(holder: LockHolder | null): Promise<boolean> {
   if (holder?.overdueAtMonotonicMs == null || monotonicMs() < holder.overdueAtMonotonicMs) return false
-  return processStart(holder.pid) === holder.processStart
+  return isSameProcess(holder)
 }
 
 function holderText(holder: LockHolder | null): string {

@@ -4,6 +4,7 @@
 
 import { DatabaseSync } from 'node:sqlite'
 import { readFileSync, writeFileSync } from './fs.ts'
+import { processStart } from './process-alive.ts'
 
 /** Who holds a lock, for messages and for ending a holder that overstays. Not what excludes: the kernel does that. */
 export interface LockHolder {
@@ -13,8 +14,9 @@ export interface LockHolder {
   session?: string | null
   /** ms since the epoch */
   since: number
-  /** Tells this process from a later one with the same pid; null where the system does not say. */
+  /** These two tell this process from a later one with the same pid. */
   processStart: string | null
+  startedAtMs: number
   /** Monotonic ms (asleep time not counted) after which the holder has overstayed; null = it may hold for ever. */
   overdueAtMonotonicMs: number | null
 }
@@ -48,6 +50,7 @@ export function tryLock(path: string, me: LockTaker): LockResult {
     session: me.session ?? null,
     since: me.now,
     processStart: processStart(process.pid),
+    startedAtMs: Math.round(me.now - process.uptime() * 1000),
     overdueAtMonotonicMs: me.overdueInMs === undefined ? null : monotonicMs() + me.overdueInMs,
   })
   let released = false
@@ -83,20 +86,6 @@ export function readHolder(path: string): LockHolder | null {
     return typeof holder.pid === 'number' && typeof holder.job === 'string' ? holder : null
   } catch {
     return null // Never written yet, or by an older version.
-  }
-}
-
-/**
- * When a process began, in the kernel's own words, so that a pid that was given out again is not mistaken for it.
- * null where there is no /proc (macOS).
- */
-export function processStart(pid: number): string | null {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    // The second field is the command in brackets and may hold anything; the start time is the 20th after it.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null
-  } catch {
-    return null // No /proc, or no such process.
   }
 }
 

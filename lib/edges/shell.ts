@@ -17,6 +17,8 @@ export interface ProgramOptions {
   env: Record<string, string>
   /** What it reads on stdin; nothing = /dev/null. Secrets go here, never into arguments. */
   input?: string
+  /** Called with the program's pid before it can have read any input. */
+  onStart?: (pid: number) => void
   /** Ends the program as the deadline does; one that was aborted before starts nothing. */
   signal?: AbortSignal
 }
@@ -48,7 +50,7 @@ export async function runProgram(command: [string, ...string[]], options: Progra
       nothrow: true,
       detached: true,
       quote,
-      spawn: withoutShell(command),
+      spawn: withoutShell(command, options.onStart),
       env: options.env,
       // zx never closes the stdin of a program whose input is '', so that one gets /dev/null too.
       stdio: [options.input ? 'pipe' : 'ignore', 'pipe', stderr],
@@ -108,9 +110,12 @@ export async function runProgram(command: [string, ...string[]], options: Progra
  * zx builds a line for a shell. A shell adds PWD and SHLVL to the environment, and tells a missing program by exit code
  * 127, which may as well be the program's own; so the words go to spawn as they are.
  */
-function withoutShell([program, ...words]: [string, ...string[]]): typeof spawn {
-  const start = (_line: string, _words: string[], options: SpawnOptions) =>
-    spawn(program, words, { ...options, shell: false })
+function withoutShell([program, ...words]: [string, ...string[]], onStart?: (pid: number) => void): typeof spawn {
+  const start = (_line: string, _words: string[], options: SpawnOptions) => {
+    const child = spawn(program, words, { ...options, shell: false })
+    if (child.pid !== undefined) onStart?.(child.pid)
+    return child
+  }
   return start as typeof spawn
 }
 

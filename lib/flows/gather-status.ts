@@ -20,8 +20,8 @@ import {
   jobProblems,
   sortProblems,
 } from '../domain/status-problems.ts'
-import { processStart, readHolder } from '../edges/kernel-lock.ts'
-import { isProcessAlive } from '../edges/process-alive.ts'
+import { readHolder } from '../edges/kernel-lock.ts'
+import { isProcessAlive, processStart } from '../edges/process-alive.ts'
 import type { JsonReading } from '../edges/read-json.ts'
 import type { Paths } from '../paths.ts'
 import { loadSettings, type Settings } from '../settings.ts'

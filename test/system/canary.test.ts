@@ -26,7 +26,7 @@ interface Canary {
   vigil: ScratchVigil
   leaks: LeakFinder
   /** Runs a job and looks at everything that it wrote, said, and started with which words and environment. */
-  run(job: string): Promise<{ code: number | null; problems: string[] }>
+  run(job: string, onPid?: (pid: number) => void): Promise<{ code: number | null; problems: string[] }>
   /** The first login anew in an emptied home. */
   loginAgain(expiresInMs?: number): { accessToken: string; refreshToken: string }
   /** Where a token stands in a file that is not Claude Code's store. */
@@ -68,9 +68,9 @@ async function canary(lifetime: tools.Lifetime): Promise<Canary> {
       learn()
       return login
     },
-    async run(job) {
+    async run(job, onPid = () => undefined) {
       seen.length = 0
-      const options = { trace: 'execve,execveat', verbose: true, stringLimit: 100_000 }
+      const options = { trace: 'execve,execveat', verbose: true, stringLimit: 100_000, onPid }
       const run = await tools.traced(tools.jobCommand(job), vigil.env, options)
       learn()
       const said = {
@@ -273,6 +273,28 @@ test.concurrent('no token is shown, whatever the usage endpoint answers', async 
     expect(vigil.standIn.state().faultsLeft, `${name} struck; ${JSON.stringify(first)}`).toBe(0)
     const second = await run('fetch-quota')
     return [...first.problems, ...second.problems]
+  })
+})
+
+const HANGING = [
+  ['refresh-tokens', 'token', 'hang-before'],
+  ['refresh-tokens', 'token', 'hang-after'],
+  ['fetch-quota', 'usage', 'hang-before'],
+] as const
+
+test.concurrent('no token is shown by a run that is told to stop while nobody answers', async lifetime => {
+  await tools.inParallel([...HANGING], HANGING.length, async ([job, endpoint, kind]) => {
+    const { vigil, loginAgain, run } = await canary(lifetime)
+    loginAgain(job === 'fetch-quota' ? 5 * 3600_000 : undefined)
+    vigil.standIn.fault({ endpoint, action: { kind } })
+    let pid = 0
+    const running = run(job, started => {
+      pid = started
+    })
+    await tools.until('the request was there', () => vigil.standIn.state().faultsLeft === 0)
+    process.kill(pid, 'SIGTERM')
+    const stopped = (await running).problems.filter(problem => !problem.includes('/session-health/journal/'))
+    expect([...stopped, ...(await run(job)).problems], `${job}, ${kind}`).toEqual([])
   })
 })
 

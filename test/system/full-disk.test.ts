@@ -140,6 +140,29 @@ test.concurrent('a disk that becomes full at any moment of the run costs no toke
   expect(codes.at(-1)).toBe('refreshed, exit 0')
 })
 
+test.concurrent('a disk that becomes full at any moment of fetch-quota tears no file, and the figures come with the next run', async lifetime => {
+  const codes: string[] = []
+  await tools.inParallel([...Array(16).keys()], 2, async pages => {
+    const disk = tools.smallDisk(lifetime, 2048)
+    const vigil = await tools.scratch(lifetime, { under: disk.path, expiresInMin: 300 })
+    disk.fill(pages)
+    const run = await vigil.run('fetch-quota')
+    if (run.code !== 0) expectFailed(run)
+    tools.expectNoTornFile(vigil.home)
+    codes[pages] = `exit ${run.code}`
+    disk.empty()
+    expect(await vigil.run('fetch-quota')).toEqual(QUIET)
+    tools.expectNoTornFile(vigil.home)
+    expect(vigil.json(vigil.paths.mergedQuota)).toMatchObject({
+      slots: { 'slot-1': { five_hour_util: 12, is_fresh: true } },
+    })
+    expect(vigil.standIn.state().tokenPosts).toBe(0)
+  })
+  console.log(`4 KiB pages free before fetch-quota:\n${codes.map((code, pages) => `${pages} ${code}`).join('\n')}`)
+  expect(codes[0]).toBe('exit 1')
+  expect(codes.at(-1)).toBe('exit 0')
+})
+
 interface Walk {
   title: string
   steps: (step: Step) => boolean

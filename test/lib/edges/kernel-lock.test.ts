@@ -45,14 +45,14 @@ it('is let go by the kernel when its holder is killed', async () => {
 it('has one holder at a time among many processes, some of which are killed while they hold it', async () => {
   const path = place()
   const inside = `${path}.inside`
-  // Each marks its stay by a directory that must not be there yet; a kill leaves one, which the next holder takes away.
+  // Each marks its stay by a file that must not be there yet; one that is killed says so first, still holding the lock.
   const stay = `
     const lock = await waitForLock('${path}', { job: 'p', now: 1 }, 60000)
     if (!lock.held) { console.log('never'); process.exit() }
-    if (fs.existsSync('${inside}')) { const pid = Number(fs.readFileSync('${inside}', 'utf8')); let alive = true; try { process.kill(pid, 0) } catch { alive = false } if (alive) console.log('violation'); fs.unlinkSync('${inside}') }
+    if (fs.existsSync('${inside}')) { if (fs.readFileSync('${inside}', 'utf8') !== 'dying') console.log('violation'); fs.unlinkSync('${inside}') }
     fs.writeFileSync('${inside}', String(process.pid), { flag: 'wx' })
     await new Promise(done => setTimeout(done, 5))
-    if (process.pid % 3 === 0) process.kill(process.pid, 'SIGKILL')
+    if (process.pid % 3 === 0) { fs.writeFileSync('${inside}', 'dying'); process.kill(process.pid, 'SIGKILL') }
     fs.unlinkSync('${inside}'); lock.release(); console.log('in')`
   const ends = await Promise.all(Array.from({ length: 16 }, () => run(stay)))
   expect(ends.map(end => end.stdout.trim()).filter(said => said !== 'in' && said !== '')).toEqual([])
