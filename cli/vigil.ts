@@ -25,14 +25,15 @@ program
   .command('run')
   .description(`runs one job by hand, showing its log: ${JOBS.join(', ')}`)
   .argument('<job>', 'the job')
-  .action(async (job: string) => {
+  .option('--force', 'fetch-billing: measure now, whatever is still fresh', false)
+  .action(async (job: string, options: { force: boolean }) => {
     if (!(JOBS as string[]).includes(job)) {
       process.stderr.write(`vigil run: there is no job "${job}"; there are ${JOBS.join(', ')}\n`)
       process.exitCode = WRONG_USAGE
       return
     }
     const { runCommand } = await import('./run.ts')
-    await runCommand(job as JobName)
+    await runCommand(job as JobName, options.force ? ['--force'] : [])
   })
 
 program.exitOverride()
