@@ -9,6 +9,7 @@ export const DAY_MS = 24 * HOUR_MS
 export const CRON_PERIOD_MS = {
   'refresh-tokens': 10 * MINUTE_MS,
   'fetch-quota': 5 * MINUTE_MS,
+  'fetch-billing': MINUTE_MS,
 } as const
 export type JobName = keyof typeof CRON_PERIOD_MS
 
@@ -39,6 +40,8 @@ export const JOB_DEADLINE_MS: Record<JobName, number> = {
   'refresh-tokens': 8 * MINUTE_MS,
   // Under one cron period, so that a hung run never costs the next one.
   'fetch-quota': 4 * MINUTE_MS,
+  // Longer than the longest ccusage_timeout with its grace, so that the job's own record tells of a hung ccusage.
+  'fetch-billing': 5 * MINUTE_MS,
 }
 
 /** From SIGTERM or the deadline to the end of the process. */

@@ -68,14 +68,19 @@ test.concurrent('refresh-tokens and fetch-quota at once on an expired login: one
 })
 
 /** Another program that makes a lock its own and keeps it alive, until it is killed: then it does no more about it. */
-async function holder(lifetime: tools.Lifetime, lock: string): Promise<{ die(): Promise<void> }> {
+async function holder(lifetime: tools.Lifetime, lock: string, behindMs = 0): Promise<{ die(): Promise<void> }> {
   const script = `
     const fs = require('node:fs')
-    const [lock] = process.argv.slice(1)
+    const [lock, behindMs] = process.argv.slice(1)
+    const beat = () => fs.utimesSync(lock, (Date.now() - behindMs) / 1000, (Date.now() - behindMs) / 1000)
     fs.mkdirSync(lock)
-    setInterval(() => fs.utimesSync(lock, new Date(), new Date()), 2000)
+    beat()
+    setInterval(beat, 2000)
     console.log('held')`
-  const child = spawn(process.execPath, ['-e', script, lock], { stdio: ['ignore', 'pipe', 'inherit'], env: {} })
+  const child = spawn(process.execPath, ['-e', script, lock, String(behindMs)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: {},
+  })
   const die = () => end(child)
   lifetime.onTestFinished(die)
   await once(child.stdout, 'data')
@@ -113,6 +118,16 @@ test.concurrent.for([
     expect(tools.claudeLocks(vigil).filter(existsSync)).toEqual([])
   },
 )
+
+test.concurrent('a lock that still beats is alive however old it is: one whose clock is an hour behind is left alone', async lifetime => {
+  const vigil = await tools.scratch(lifetime, EXPIRED)
+  const lock = tools.claudeLocks(vigil)[0]!
+  await holder(lifetime, lock, 3600_000)
+  const blocked = await vigil.run('refresh-tokens')
+  expect([0, 75]).toContain(blocked.code)
+  expect(vigil.standIn.state().tokenPosts).toBe(0)
+  expect(existsSync(lock)).toBe(true)
+})
 
 test.concurrent.for([0, 1, 2])(
   'a lock that was abandoned a while ago is taken over within one run (lock %i of three)',

@@ -23,7 +23,7 @@ function record(change: Partial<RunRecord> = {}): RunRecord {
     failure: null,
     accounts: {},
     counters: {},
-  totals: {},
+    totals: {},
     streak: { kind: 'ok', count: 3, since: NOW - 11 * MINUTE_MS },
     last_success_at: NOW - MINUTE_MS + 500,
     unfinished_before: null,
