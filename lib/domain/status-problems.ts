@@ -2,7 +2,7 @@
 import { CLOCK_TOLERANCE_MS } from './freshness.ts'
 import type { FreshFlagFinding } from './quota-cache.ts'
 import type { RunRecord } from './run-record.ts'
-import { type Problem, SEVERITIES, type StatusAccount, type StatusJob } from './status.ts'
+import { type Problem, SEVERITIES, type StatusAccount, type StatusBilling, type StatusJob } from './status.ts'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
@@ -175,4 +175,30 @@ function failure(job: StatusJob, record: RunRecord | null): Pick<Problem, 'sever
 /** The worst first; otherwise in the order in which they were found. */
 export function sortProblems(problems: readonly Problem[]): Problem[] {
   return problems.toSorted((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity))
+}
+
+/** Old figures are told here only while their job runs well: else that is the trouble, and it is told already. */
+export function billingProblems(
+  billing: StatusBilling,
+  { now, jobRuns, command }: { now: number; jobRuns: boolean; command: string },
+): Problem[] {
+  const problems: Problem[] = []
+  const old = billing.freshness.state === 'unreliable' || billing.freshness.state === 'absent'
+  if (old && jobRuns) {
+    const what =
+      billing.measured_at === null ? 'what was spent is not known' : 'the billing figures are too old to count on'
+    const why = billing.last_attempt && billing.last_attempt.outcome !== 'ok' ? `: ${billing.last_attempt.reason}` : ''
+    problems.push({
+      ...cacheProblem(`${what}${why}`, command),
+      since: billing.measured_at === null || billing.measured_at > now ? null : billing.measured_at,
+    })
+  }
+  if (billing.unpriced_models.length > 0) {
+    const models = billing.unpriced_models.join(', ')
+    problems.push({
+      ...cacheProblem(`ccusage has no price for ${models}, so the cost is higher than shown`, null),
+      severity: 'info',
+    })
+  }
+  return problems
 }

@@ -66,6 +66,36 @@ const StatusAccount = v.object({
 })
 export type StatusAccount = v.InferOutput<typeof StatusAccount>
 
+const usd = (text: string) => said(v.nullable(v.number()), `${text} (USD; null = unknown, never 0)`)
+const budget = (text: string) =>
+  said(v.object({ limit_usd: usd('the budget'), used_percent: v.nullable(v.number()) }), text)
+
+const StatusBilling = v.object({
+  source: said(v.nullable(v.picklist(['oauth', 'ccusage', 'subscription'])), 'where the cost of today comes from'),
+  freshness: v.object({
+    state: v.picklist(['fresh', 'stale', 'unreliable', 'absent']),
+    age_ms: v.nullable(v.number()),
+  }),
+  measured_at: timeOrNull('when the oldest of the figures was measured'),
+  cost_today_usd: usd('at API prices, no invoice; null also once the day is over'),
+  cost_week_usd: usd('Monday to today'),
+  block: said(
+    v.nullable(
+      v.object({
+        cost_usd: usd('so far'),
+        burn_rate_usd_per_hour: usd('at present'),
+        projected_cost_usd: usd('at its end, if it goes on so'),
+        ends_at: time('its end'),
+      }),
+    ),
+    'the five-hour block that is under way; null = none, or not known',
+  ),
+  budgets: v.object({ daily: budget('of the day'), block: budget('of the block'), weekly: budget('of the week') }),
+  unpriced_models: said(v.array(v.string()), 'used, but counted as 0: the cost is higher'),
+  last_attempt: v.nullable(v.object({ at: v.number(), outcome: v.string(), reason: v.string() })),
+})
+export type StatusBilling = v.InferOutput<typeof StatusBilling>
+
 const StatusJob = v.object({
   job: v.string(),
   state: said(
@@ -111,6 +141,7 @@ export const Status = v.pipe(
     }),
     current: said(v.nullable(v.string()), 'the slot that new sessions use'),
     accounts: v.array(StatusAccount),
+    billing: said(v.nullable(StatusBilling), 'null = never measured, or not readable'),
     jobs: v.array(StatusJob),
     problems: said(v.array(Problem), 'the worst first'),
   }),

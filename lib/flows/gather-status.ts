@@ -33,6 +33,7 @@ import { readMergedCache } from '../store/quota-caches.ts'
 import { readRunRecord } from '../store/run-records.ts'
 import { CRON_PERIOD_MS, type JobName } from '../timings.ts'
 import { lookAtAccounts } from './look-at-accounts.ts'
+import { lookAtBilling } from './look-at-billing.ts'
 
 /** @param now ms; everything is judged for this one moment */
 export async function gatherStatus(paths: Paths, now: number): Promise<Status> {
@@ -46,6 +47,9 @@ export async function gatherStatus(paths: Paths, now: number): Promise<Status> {
     ),
   )
   problems.push(...readCacheProblems(paths, settings, now))
+  const billingState = jobs.find(({ job }) => job.job === 'fetch-billing')?.job.state
+  const { billing, problems: ofBilling } = lookAtBilling(paths, settings, now, billingState === 'ok')
+  problems.push(...ofBilling)
 
   const known = registry === 'none' || registry === 'broken' ? { current: null, accounts: [] } : registry
   const { facts, pool: measured, problems: found } = await lookAtAccounts(known.accounts, { paths, settings, now })
@@ -67,6 +71,7 @@ export async function gatherStatus(paths: Paths, now: number): Promise<Status> {
     pool: await judge({ paths, registry, settings, facts, measured }),
     current: known.current,
     accounts,
+    billing,
     jobs: jobs.map(({ job }) => job),
     problems: sortProblems(problems),
   }

@@ -192,7 +192,7 @@ async function tryNarrow(
 async function rebuild(ground: Ground, full: Usage, before: SpendState | null, ask: Ask): Promise<Audit | null> {
   const cut = narrowCut(full.blocks, ground.dayStartsAt)
   if (!cut) return null
-  const state = surveyed(ground, cut, full.days, before)
+  const { state, repeats } = surveyed(ground, cut, full.days, before)
   if (state.standing) {
     const news = state.day !== before?.day || state.past.length !== before.past.length || !before.standing
     if (news) await saveSpendState(ground.workDir, state)
@@ -202,9 +202,13 @@ async function rebuild(ground: Ground, full: Usage, before: SpendState | null, a
   if ('kind' in tried) throw new Error(tried.reason)
   if ('doubt' in tried) throw new Error(tried.doubt)
   const audit = auditOf(full, tried.usage, state, ground)
-  if (!audit.equal) state.standing = { kind: 'differs', reason: 'the narrow run differed from the full one today' }
+  if (!audit.equal) {
+    const reason = repeats ? 'messages from before the cut are repeated after it' : 'the narrow run differed today'
+    state.standing = { kind: 'differs', reason }
+  }
   await saveSpendState(ground.workDir, state)
-  return { equal: audit.equal, narrow: audit.full, full: audit.narrow }
+  // A repeated message is a known reason, so it is no finding.
+  return !audit.equal && repeats ? null : { equal: audit.equal, narrow: audit.full, full: audit.narrow }
 }
 
 /** @param earlier the one of the two that was measured first: where transcripts grew in between, it may hold less */

@@ -94,9 +94,16 @@ export async function takeIn(
 /**
  * What a full run leaves for narrow ones, not yet trusted: every transcript on one side of the cut. What is known of
  * unchanged ones from the state before is kept, so that the whole history is looked through only once.
+ * @returns `repeats`: a message stands on both sides of the cut. Mostly that is one whose lines were written across it; but
+ *   where ccusage counts the one from before, the cut changes the figures
  * @throws Error when a transcript vanishes meanwhile
  */
-export function surveyed(ground: Ground, cut: Cut, days: UsageDay[], before: SpendState | null): SpendState {
+export function surveyed(
+  ground: Ground,
+  cut: Cut,
+  days: UsageDay[],
+  before: SpendState | null,
+): { state: SpendState; repeats: boolean } {
   const { projectsDir, seen } = ground
   const kept = new Map((before?.past ?? []).map(past => [past[0], past]))
   const state: SpendState = {
@@ -121,10 +128,10 @@ export function surveyed(ground: Ground, cut: Cut, days: UsageDay[], before: Spe
     recentFiles.push(file)
     recentBytes += file.size
   }
-  const pointless = (reason: string): SpendState => {
+  const pointless = (reason: string) => {
     // What was looked through stays known for a day when it is worth it.
     const past = state.past.length > 0 ? state.past : [...kept.values()]
-    return { ...state, past, standing: { kind: 'pointless', reason } }
+    return { state: { ...state, past, standing: { kind: 'pointless' as const, reason } }, repeats: false }
   }
   const old: Seen[] = []
   for (const file of seen.files.values()) {
@@ -143,13 +150,15 @@ export function surveyed(ground: Ground, cut: Cut, days: UsageDay[], before: Spe
   }
   if (recentBytes > seen.bytes * WORTH_SHARE) return pointless(most)
   const pastIds: number[] = []
+  const ids = new Set<number>()
   for (const file of recentFiles) {
     const look = lookAt(projectsDir, file, cut.at, null)!
     for (const id of look.pastIds) pastIds.push(id)
+    for (const id of look.ids) ids.add(id)
     state.recent.push(look.known)
   }
   state.recentPastIds = packIds([...new Set(pastIds)])
-  return state
+  return { state, repeats: isInPast(state, ids) }
 }
 
 function pastOf(projectsDir: string, file: Seen): Past {

@@ -1,6 +1,7 @@
 // `vigil status` for a person: the verdict first, then each account with its windows, the jobs, and what to do. Pure.
 import type { Problem, Status, StatusAccount, StatusJob } from '../domain/status.ts'
 import { displayWidth, flow, padEnd, type Style, wrapCommand, wrapWords } from './ansi.ts'
+import { billingLines } from './billing-lines.ts'
 import { type Look, lookOf, type ScreenOptions, SEVERITY_COLOURS, VERDICT_COLOURS } from './look.ts'
 import { ago, span, until, wallDate, wallTime } from './times.ts'
 import { gridOf, type Row, rowLines, rowsOf } from './window-rows.ts'
@@ -15,6 +16,7 @@ export function renderStatus(status: Status, options: ScreenOptions): string {
   const blocks = [
     verdictLines(status, look),
     ...accountBlocks(status, look),
+    billingLines(status, look),
     jobLines(status.jobs, look),
     ...others.map(problem => problemLines(problem, look, '')),
   ]

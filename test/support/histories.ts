@@ -107,14 +107,15 @@ const ZONES = [
 ]
 const nearFiveHours = [5 * HOUR - 1, 5 * HOUR, 5 * HOUR + 1, 4 * HOUR + 59 * MINUTE, 5 * HOUR + MINUTE]
 const gap = fc.oneof(
-  { weight: 6, arbitrary: fc.integer({ min: 1, max: 40 * MINUTE }) },
+  { weight: 12, arbitrary: fc.integer({ min: 1, max: 40 * MINUTE }) },
   { weight: 3, arbitrary: fc.integer({ min: HOUR, max: 5 * HOUR }) },
   { weight: 2, arbitrary: fc.constantFrom(...nearFiveHours) },
   { weight: 1, arbitrary: fc.integer({ min: 5 * HOUR, max: 20 * HOUR }) },
   // To the next full hour: blocks begin there.
   { weight: 2, arbitrary: fc.constant(-1) },
 )
-const file = fc.nat({ max: 30 })
+/** Counted from the newest: most of what happens, happens to the last three. */
+const file = fc.oneof({ weight: 5, arbitrary: fc.nat({ max: 2 }) }, { weight: 1, arbitrary: fc.nat({ max: 30 }) })
 const gaps = (max: number) => fc.array(gap, { minLength: 1, maxLength: max })
 const work = fc.record({
   kind: fc.constant('work' as const),
@@ -124,8 +125,17 @@ const work = fc.record({
   lines: fc.integer({ min: 1, max: 3 }),
   model: fc.nat({ max: 9 }),
 })
+const shortWork = fc.record({
+  kind: fc.constant('work' as const),
+  file,
+  fresh: fc.boolean(),
+  gaps: fc.array(fc.integer({ min: 1, max: 10 * MINUTE }), { minLength: 1, maxLength: 4 }),
+  lines: fc.integer({ min: 1, max: 3 }),
+  model: fc.nat({ max: 9 }),
+})
 const event: fc.Arbitrary<Event> = fc.oneof(
-  { weight: 12, arbitrary: work },
+  { weight: 24, arbitrary: shortWork },
+  { weight: 6, arbitrary: work },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('fork' as const), other: file, gaps: gaps(3) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('repeatLater' as const), other: file, file }) },
   {
@@ -159,16 +169,16 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   { weight: 2, arbitrary: fc.constant({ kind: 'none' as const }) },
 )
 const mostly = <T>(usual: T, other: fc.Arbitrary<T>) =>
-  fc.oneof({ weight: 8, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: other })
+  fc.oneof({ weight: 20, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: other })
 
 export const histories = fc.constantFrom(...ZONES).chain(zone =>
   fc.record({
     /** Sessions from before the first measurement, oldest first: they are most of the history, as in life. */
-    before: fc.array(work, { minLength: 3, maxLength: 14 }),
+    before: fc.array(work, { minLength: 6, maxLength: 16 }),
     steps: fc.array(
       fc.record({
         afterMs: fc.oneof(
-          { weight: 5, arbitrary: fc.integer({ min: 1, max: 40 * MINUTE }) },
+          { weight: 8, arbitrary: fc.integer({ min: 1, max: 40 * MINUTE }) },
           { weight: 2, arbitrary: fc.integer({ min: HOUR, max: 9 * HOUR }) },
           { weight: 1, arbitrary: fc.integer({ min: 12 * HOUR, max: 60 * HOUR }) },
         ),
@@ -176,7 +186,7 @@ export const histories = fc.constantFrom(...ZONES).chain(zone =>
         zone: mostly(zone, fc.constantFrom(...ZONES)),
         clockOffMs: mostly(0, fc.constantFrom(-30 * HOUR, -2 * HOUR, -1, HOUR)),
       }),
-      { minLength: 2, maxLength: 7 },
+      { minLength: 3, maxLength: 8 },
     ),
   }),
 )
@@ -201,7 +211,7 @@ export function writer(projectsDir: string, now: number, steps: Step[]) {
     files.push(name)
     return name
   }
-  const chosen = (index: number) => files[index % Math.max(1, files.length)] ?? fresh()
+  const chosen = (index: number) => files[files.length - 1 - (index % Math.max(1, files.length))] ?? fresh()
   const models = ['claude-sonnet-4-5-20250929', 'claude-haiku-4-5-20251001', 'a-model-without-price']
   const session = (name: string, gapsMs: number[], endsAt: number, lines: number, model: number) => {
     // Backwards from the end, so that the session is over when the step is.

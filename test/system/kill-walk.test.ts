@@ -154,6 +154,13 @@ test.concurrent('a first run that is killed at any system call leaves a login th
   expect(lossy.length, `steps that lose an answer: ${lossy.join(', ')}`).toBeLessThanOrEqual(2)
 })
 
+/** What a killed run left bears its process id: always the same one, so that the step that removes it is found again. */
+function giveOneProcessId(vigil: ScratchVigil): void {
+  for (const path of tools.filesBelow(vigil.home).filter(path => path.endsWith('.vigil-tmp'))) {
+    renameSync(path, path.replace(/\.\d+(?=\.\d+\.vigil-tmp$)/, '.99999999'))
+  }
+}
+
 test.concurrent('a run that finishes what a killed one left can itself be killed at any system call', async lifetime => {
   const left = new Map<ScratchVigil, string>()
   const rows = await walk(lifetime, {
@@ -168,6 +175,7 @@ test.concurrent('a run that finishes what a killed one left can itself be killed
         const storing = steps.find(step => step.name === 'mkdir' && step.path?.endsWith('/.storage-write.lock'))
         await killAt(vigil, storing!, () => tools.loginAgain(vigil, 0, { emptyHome: true }))
         tools.removeClaudeLocks(vigil)
+        giveOneProcessId(vigil)
         cpSync(vigil.home, kept, { recursive: true })
         left.set(vigil, kept)
       }
@@ -195,10 +203,7 @@ test.concurrent('a run that finds a request without an answer tries it anew and 
       await killAt(vigil, connecting, () => tools.loginAgain(vigil, 0, { emptyHome: true }))
       tools.removeClaudeLocks(vigil)
       expect(tools.filesBelow(vigil.paths.journal).length, 'a journal to be finished').toBe(1)
-      // What the killed run left bears its process id: always the same one, so that the step that removes it is found.
-      for (const name of readdirSync(vigil.dir(0)).filter(name => name.endsWith('.vigil-tmp'))) {
-        renameSync(join(vigil.dir(0), name), join(vigil.dir(0), name.replace(/\.\d+(?=\.\d+\.vigil-tmp)/, '.99999999')))
-      }
+      giveOneProcessId(vigil)
     },
     judge: judgeRefresh,
   })

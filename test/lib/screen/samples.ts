@@ -110,6 +110,7 @@ export function statusOf(change: Partial<Status> = {}): Status {
     current: 'slot-1',
     accounts: [accountOf()],
     jobs: [jobOf('refresh-tokens'), jobOf('fetch-quota', { last_success_at: NOW - 3 * MINUTE_MS })],
+    billing: null,
     problems: [],
     ...change,
   }

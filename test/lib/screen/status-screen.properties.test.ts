@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Problem, Status, StatusAccount, StatusJob } from '../../../lib/domain/status.ts'
+import type { Problem, Status, StatusAccount, StatusBilling, StatusJob } from '../../../lib/domain/status.ts'
 import { displayWidth, withoutStyles } from '../../../lib/screen/ansi.ts'
 import { HOUR_MS, NOW, screen, statusOf } from './samples.ts'
 
@@ -70,6 +70,26 @@ const problem: fc.Arbitrary<Problem> = fc.record({
   since: orNull(time),
   remedy: orNull(words),
 })
+const usd = orNull(fc.double({ min: 0, max: 99_999, noNaN: true }))
+const ofBudget = fc.record({
+  limit_usd: orNull(fc.integer({ min: 1, max: 9999 })),
+  used_percent: orNull(fc.double({ min: 0, max: 999, noNaN: true })),
+})
+const billing: fc.Arbitrary<StatusBilling> = fc.record({
+  source: orNull(fc.constantFrom('oauth', 'ccusage', 'subscription')),
+  freshness: fc.constantFrom(
+    { state: 'fresh', age_ms: 1 },
+    { state: 'stale', age_ms: 900_000 },
+    { state: 'unreliable', age_ms: 9_000_000 },
+  ),
+  measured_at: orNull(time),
+  cost_today_usd: usd,
+  cost_week_usd: usd,
+  block: orNull(fc.record({ cost_usd: usd, burn_rate_usd_per_hour: usd, projected_cost_usd: usd, ends_at: time })),
+  budgets: fc.record({ daily: ofBudget, block: ofBudget, weekly: ofBudget }),
+  unpriced_models: fc.constant([]),
+  last_attempt: fc.constant(null),
+})
 const anyStatus: fc.Arbitrary<Status> = fc.record({
   schema: fc.constant(1),
   checked_at: fc.constant(NOW),
@@ -81,6 +101,7 @@ const anyStatus: fc.Arbitrary<Status> = fc.record({
   }),
   current: orNull(fc.constant('slot-1')),
   accounts: fc.array(account, { maxLength: 4 }),
+  billing: orNull(billing),
   jobs: fc.array(job, { maxLength: 3 }),
   problems: fc.array(problem, { maxLength: 4 }),
 })
@@ -99,7 +120,7 @@ test('no figure that is not fresh is ever printed without a mark (property)', ()
         last_attempt: null,
         windows: one.windows.map(w => ({ ...w, label: 'w' })),
       }))
-      const text = withoutStyles(screen({ ...status, accounts: quiet, problems: [] }, options))
+      const text = withoutStyles(screen({ ...status, accounts: quiet, billing: null, problems: [] }, options))
       const mark = options.unicode ? '(⚠|⚠⚠)' : '(!|!!)'
       const atLeast = options.unicode ? '≥' : '>='
       for (const [figure] of text.matchAll(/\S* ?\S*\d %/g))
@@ -116,6 +137,22 @@ test('no figure that is not fresh is ever printed without a mark (property)', ()
       }
     }),
     { numRuns: 2000 },
+  )
+})
+
+test('no cost that is not fresh is ever printed without a mark (property)', () => {
+  fc.assert(
+    fc.property(billing, anyOptions, (cost, options) => {
+      const text = withoutStyles(
+        screen(statusOf({ accounts: [], jobs: [], billing: cost }), { ...options, columns: 100 }),
+      )
+      const mark = options.unicode ? { stale: '⚠ ', unreliable: '⚠⚠ ≥' } : { stale: '! ', unreliable: '!! >=' }
+      const wanted = cost.freshness.state === 'fresh' ? '' : mark[cost.freshness.state as 'stale']
+      for (const [, word, sign] of text.matchAll(/(\S+ )(\S*)\$\d+\.\d\d/g)) {
+        expect((/[!⚠]/.test(word!) ? word! : '') + sign).toBe(wanted)
+      }
+    }),
+    { numRuns: 1000 },
   )
 })
 
