@@ -44,6 +44,8 @@ export interface JobOptions {
 export async function runJob(job: JobName, work: (run: Run) => Promise<void>, options: JobOptions = {}): Promise<void> {
   const requestedAt = Date.now()
   process.umask(0o077)
+  // A closed terminal or pipe must not end a run in the middle of a refresh.
+  process.stderr.on('error', () => undefined)
   let environment: Environment
   try {
     environment = readEnvironment()
@@ -134,7 +136,7 @@ async function recordedRun(
         counters[name] = (counters[name] ?? 0) + by
       },
     }
-    await Promise.race([work(run), stop.uncaught])
+    await work(run)
     await finish(stop.end() ?? judgeResults(accounts))
   } catch (error) {
     await finish(stop.end() ?? endOfError(error))
@@ -149,11 +151,6 @@ function watchForStop(job: JobName, log: Run['log']) {
   let end: RunEnd | null = null
   let forced: (end: RunEnd) => Promise<void> = async () => undefined
   let graceTimer: NodeJS.Timeout | undefined
-  let rejectUncaught: (error: unknown) => void = () => undefined
-  const uncaught = new Promise<never>((_resolve, reject) => {
-    rejectUncaught = reject
-  })
-  uncaught.catch(() => undefined) // Whoever races it handles it; on its own it must not count as unhandled.
   const ask = (why: RunEnd) => {
     if (end) return
     end = why
@@ -180,11 +177,12 @@ function watchForStop(job: JobName, log: Run['log']) {
     ask({ outcome: 'terminated', exitCode: 75, reason: `told to stop by ${signal}`, failure: 'temporary' })
   const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
   for (const signal of signals) process.on(signal, onSignal)
-  process.on('uncaughtException', rejectUncaught)
-  process.on('unhandledRejection', rejectUncaught)
+  // Not an end at once: another account's token may be under way just now, and its answer must still be stored.
+  const onUncaught = (error: unknown) => ask(endOfError(error))
+  process.on('uncaughtException', onUncaught)
+  process.on('unhandledRejection', onUncaught)
   return {
     signal: controller.signal,
-    uncaught,
     end: () => end,
     onForced(handler: (end: RunEnd) => Promise<void>) {
       forced = handler
@@ -193,8 +191,8 @@ function watchForStop(job: JobName, log: Run['log']) {
       clearTimeout(deadline)
       clearTimeout(graceTimer)
       for (const signal of signals) process.off(signal, onSignal)
-      process.off('uncaughtException', rejectUncaught)
-      process.off('unhandledRejection', rejectUncaught)
+      process.off('uncaughtException', onUncaught)
+      process.off('unhandledRejection', onUncaught)
     },
   }
 }

@@ -13,7 +13,8 @@ export interface Paths {
   logs: string
   locks: string
   logins: string
-  journal: string
+  /** Whose refresh is under way; the journals themselves lie beside the logins. */
+  refreshing: string
   mergedQuota: string
   /** What vigil.yaml meant when it was last parsed, without its secrets. */
   parsedSettings: string
@@ -39,7 +40,7 @@ export function pathsFor(home: string, vigilHome: string): Paths {
     logs: join(health, 'logs'),
     locks: join(health, 'locks'),
     logins: join(health, 'logins'),
-    journal: join(health, 'journal'),
+    refreshing: join(health, 'refreshing'),
     mergedQuota: join(health, 'merged-quota-cache.json'),
     parsedSettings: join(health, 'parsed', 'vigil.json'),
     hotSwapQuota: join(health, 'hot-swap-quota.json'),

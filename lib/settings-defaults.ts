@@ -1,32 +1,40 @@
 // What is in force without a vigil.yaml. Apart from the schema, so that a run without one need not load a parser.
+import * as v from 'valibot'
 import { HOUR_MS, MINUTE_MS } from './timings.ts'
 
-export interface Settings {
-  endpoints: { api: string; token: string }
+const usd = v.nullable(v.number())
+
+/** A schema, for what vigil.yaml meant is kept in a file. */
+export const Settings = v.object({
+  endpoints: v.object({ api: v.string(), token: v.string() }),
   /** `off` is read-only: no token is ever rotated. */
-  refresh: 'direct' | 'off'
-  refreshAheadMs: number
+  refresh: v.picklist(['direct', 'off']),
+  refreshAheadMs: v.number(),
   /** How we name ourselves to the endpoints; `null` = `vigil/<version>`. */
-  userAgent: string | null
-  quota: {
-    sources: Array<'statusline' | 'oauth'>
-    everyMs: number
-    freshForMs: number
-    staleAfterMs: number
-    unreliableAfterMs: number
-    maxRequestsPerHour: number
+  userAgent: v.nullable(v.string()),
+  quota: v.object({
+    sources: v.array(v.picklist(['statusline', 'oauth'])),
+    everyMs: v.number(),
+    freshForMs: v.number(),
+    staleAfterMs: v.number(),
+    unreliableAfterMs: v.number(),
+    maxRequestsPerHour: v.number(),
     /** Percent used, rising. */
-    alertAt: number[]
-  }
-  billing: {
+    alertAt: v.array(v.number()),
+  }),
+  billing: v.object({
     /** USD; null = no budget. */
-    budgetUsd: { daily: number | null; block: number | null; weekly: number | null }
-    alertAt: number[]
-    ccusageTimeoutMs: number
-  }
-  alerts: { repeatEveryMs: number; quietHours: { from: string; to: string; zone: string } | null }
-  failover: { enabled: boolean }
-}
+    budgetUsd: v.object({ daily: usd, block: usd, weekly: usd }),
+    alertAt: v.array(v.number()),
+    ccusageTimeoutMs: v.number(),
+  }),
+  alerts: v.object({
+    repeatEveryMs: v.number(),
+    quietHours: v.nullable(v.object({ from: v.string(), to: v.string(), zone: v.string() })),
+  }),
+  failover: v.object({ enabled: v.boolean() }),
+})
+export type Settings = v.InferOutput<typeof Settings>
 
 /** The part that may hold secrets, so it is never copied anywhere: who needs it reads vigil.yaml itself. */
 interface DeliverySettings {

@@ -43,6 +43,11 @@ const endpoint = v.pipe(
     'may not receive tokens; only https on anthropic.com or claude.com, or http on loopback, may',
   ),
 )
+/** A header's value: with anything else, every request would fail before it is sent. */
+const headerText = v.pipe(
+  oneLine,
+  v.regex(/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/, 'has to be plain ASCII text, without accents, dashes or quotes of other alphabets'),
+)
 const flag = v.boolean('has to be true or false')
 
 /** The file's own shape, with its own names and spellings; vigil.schema.json is generated from it. */
@@ -50,7 +55,7 @@ export const SettingsFile = v.strictObject({
   endpoints: v.optional(v.strictObject({ api: v.optional(endpoint), token: v.optional(endpoint) })),
   refresh: v.optional(v.picklist(['direct', 'off'], 'has to be direct or off')),
   refresh_ahead: v.optional(duration),
-  user_agent: v.optional(oneLine),
+  user_agent: v.optional(headerText),
   quota: v.optional(
     v.strictObject({
       sources: v.optional(
@@ -95,7 +100,7 @@ export const SettingsFile = v.strictObject({
       email: v.optional(
         v.nullable(
           v.strictObject({
-            to: v.pipe(v.array(oneLine), v.minLength(1, 'needs at least one address')),
+            to: v.pipe(v.array(oneLine, 'is no list; write addresses such as [me@example.com]'), v.minLength(1, 'needs at least one address')),
             from: oneLine,
             smtp: v.strictObject({
               host: oneLine,

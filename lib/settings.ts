@@ -1,9 +1,12 @@
 // The only reader of process.env. Settings are a person's file: nothing here writes it.
 
 import { dirname, isAbsolute, join } from 'node:path'
-import { readFileSync, statSync } from './edges/fs.ts'
+import * as v from 'valibot'
+import { tildePath } from './domain/account.ts'
+import { existsSync, lstatSync, statSync } from './edges/fs.ts'
+import { readJson, readRegularFile } from './edges/read-json.ts'
 import { type Paths, pathsFor } from './paths.ts'
-import { type AllSettings, DEFAULT_SETTINGS, type Settings } from './settings-defaults.ts'
+import { type AllSettings, DEFAULT_SETTINGS, Settings } from './settings-defaults.ts'
 import { SettingsError } from './settings-error.ts'
 import { VERSION } from './version.ts'
 
@@ -78,16 +81,17 @@ function readTerminal(env: NodeJS.ProcessEnv): Terminal {
 }
 
 /**
- * The settings in force. No file means defaults. Parsing costs a third of a start, so what a file meant is kept (less the
+ * The settings in force. No file means defaults, unless one was here before: with `refresh: off` in it, the defaults would
+ * do what a person forbade. Parsing costs a third of a start, so what a file meant is kept (less the
  * part that may hold secrets) and used for as long as the very same file, unchanged, is there.
  * @param copy `leave` writes nothing at all
  * @throws SettingsError with every problem and its line
  */
 export async function loadSettings(paths: Paths, now: number, copy: 'keep' | 'leave' = 'keep'): Promise<Settings> {
-  const seal = sealOf(paths.settings)
+  const seal = sealOf(paths)
   if (seal === null) return DEFAULT_SETTINGS
   const kept = keptSettings(paths)
-  if (kept?.seal === seal && kept.version === VERSION) return kept.settings
+  if (kept?.seal === seal) return kept.settings
   const { channels: _channels, deadMan: _deadMan, ...settings } = await loadAllSettings(paths)
   if (copy === 'keep') await keepSettings(paths, { version: VERSION, seal, settings }, now)
   return settings
@@ -97,36 +101,54 @@ export async function loadSettings(paths: Paths, now: number, copy: 'keep' | 'le
 async function loadAllSettings(paths: Paths): Promise<AllSettings> {
   const { parseSettings } = await import('./settings-schema.ts')
   try {
-    return parseSettings(readFileSync(paths.settings, 'utf8'))
+    return parseSettings(readRegularFile(paths.settings).toString('utf8'))
   } catch (error) {
     if (error instanceof SettingsError) throw error
-    throw new SettingsError('vigil.yaml', [`it cannot be read: ${(error as Error).message}`])
+    throw cannotBeRead(error)
   }
 }
 
-interface KeptSettings {
-  version: string
+const KeptSettings = v.object({
+  /** The Vigil that parsed it; another one may read the same file otherwise. */
+  version: v.literal(VERSION),
   /** Which file it was, to the nanosecond of its last change. */
-  seal: string
-  settings: Settings
-}
+  seal: v.string(),
+  settings: Settings,
+})
+type KeptSettings = v.InferOutput<typeof KeptSettings>
 
-/** null: there is no file. The change time cannot be set back by a program, as the modification time can. */
-function sealOf(path: string): string | null {
+/**
+ * null: there is no file, nor was there one. The change time cannot be set back by a program, as the modification time can.
+ * @throws SettingsError
+ */
+function sealOf(paths: Paths): string | null {
   try {
-    const { ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true })
+    const { ino, size, mtimeNs, ctimeNs } = statSync(paths.settings, { bigint: true })
     return `${ino} ${size} ${mtimeNs} ${ctimeNs}`
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
-    throw new SettingsError('vigil.yaml', [`it cannot be read: ${(error as Error).message}`])
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw cannotBeRead(error)
   }
+  const shown = (path: string) => tildePath(path, paths.home)
+  if (lstatSync(paths.settings, { throwIfNoEntry: false })?.isSymbolicLink()) {
+    throw new SettingsError('vigil.yaml', [`${shown(paths.settings)} is a link that leads nowhere; mend or remove it`])
+  }
+  if (!existsSync(paths.parsedSettings)) return null
+  const confirm = `to go on with the defaults, confirm that by removing ${shown(paths.parsedSettings)}`
+  throw new SettingsError('vigil.yaml', [`it was here and is gone; put it back, or, ${confirm}`])
+}
+
+/** By its code: the system's own message holds the home path. */
+function cannotBeRead(error: unknown): SettingsError {
+  const { code, message } = error as NodeJS.ErrnoException
+  return new SettingsError('vigil.yaml', [`it cannot be read: ${code ?? message}`])
 }
 
 function keptSettings(paths: Paths): KeptSettings | null {
   try {
-    return JSON.parse(readFileSync(paths.parsedSettings, 'utf8')) as KeptSettings
+    const kept = readJson(paths.parsedSettings, KeptSettings)
+    return kept.state === 'present' ? kept.value : null
   } catch {
-    return null // Not kept yet, or not whole: then the file itself is parsed.
+    return null // Not to be read: then the file itself is parsed.
   }
 }
 
@@ -136,7 +158,7 @@ const SEAL_GRAIN_NS = 2_000_000_000n
 async function keepSettings(paths: Paths, kept: KeptSettings, now: number): Promise<void> {
   const changedNs = BigInt(kept.seal.split(' ')[3]!)
   const nowNs = BigInt(now) * 1_000_000n
-  if (nowNs - changedNs < SEAL_GRAIN_NS || sealOf(paths.settings) !== kept.seal) return
+  if (nowNs - changedNs < SEAL_GRAIN_NS || sealOf(paths) !== kept.seal) return
   const { ensurePrivateDir, publish } = await import('./edges/publish.ts')
   try {
     ensurePrivateDir(dirname(paths.parsedSettings))

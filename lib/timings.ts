@@ -34,6 +34,9 @@ export const LOCK_WAIT_MS = 10_000
  */
 export const WRITE_LOCK_WAIT_MS = 20_000
 
+/** With new tokens that neither the journal nor the store would take: how long they are tried again before they are lost. */
+export const RESCUE_MS = 2 * MINUTE_MS
+
 /** A run that is longer than this has gone wrong; it ends itself, children first. */
 export const JOB_DEADLINE_MS: Record<JobName, number> = {
   // Several rounds of 4 accounts, each at worst 10 s of locks and 30 s of POST.

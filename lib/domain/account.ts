@@ -1,12 +1,16 @@
 import * as v from 'valibot'
 
-/** A slot names files (`slots/<slot>.json`) and locks, so it may not hold a separator or begin with a dot. */
-export const SLOT_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
+/**
+ * A slot names files (`slots/<slot>.json`) and locks, so it may not hold a separator or begin with a dot. Under the two
+ * names at the front, valibot leaves a record's entry out without a word, as it does with `__proto__`.
+ */
+export const SLOT_PATTERN = /^(?!(?:constructor|prototype)$)[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
 
 /**
  * Why an account is inactive, as the jobs write it. Any other reason, or none, was written by a person.
  * - `session_expired`: the token endpoint said `invalid_grant`; the login is over.
  * - `refresh_interrupted`: a refresh was cut off between sending and receiving, and the login did not survive it.
+ * - `copied_login`: it holds a token that was used up elsewhere, as a copied directory or an old backup does.
  * - `logged_out`: Claude Code blanked its store (the husk).
  * - `no_login`: the config directory holds no login at all.
  * - `token_expired`: a token that cannot be refreshed (`claude setup-token`) has run out.
@@ -14,6 +18,7 @@ export const SLOT_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
 export const JOB_REASONS = [
   'session_expired',
   'refresh_interrupted',
+  'copied_login',
   'logged_out',
   'no_login',
   'token_expired',

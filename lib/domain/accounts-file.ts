@@ -1,6 +1,6 @@
 // What claude-sessions.yaml says. It is a person's file: every problem is reported at once, with its line and the remedy,
 // and keys that Vigil does not know are that person's business.
-import { isAbsolute } from 'node:path'
+import { isAbsolute, normalize } from 'node:path'
 import * as v from 'valibot'
 import { isMap, isScalar, LineCounter, parseDocument, visit } from 'yaml'
 import { SettingsError } from '../settings-error.ts'
@@ -56,8 +56,11 @@ interface Problem {
   message: string
 }
 
-/** @throws SettingsError with every problem and its line */
-export function parseRegistry(text: string, home: string): Registry {
+/**
+ * @param directoryOf two paths for which it gives the same answer are one directory
+ * @throws SettingsError with every problem and its line
+ */
+export function parseRegistry(text: string, home: string, directoryOf = (path: string) => path): Registry {
   const lines = new LineCounter()
   const document = parseDocument(text, { ...REGISTRY_YAML, lineCounter: lines })
   const refuse = (problems: Problem[]): never => {
@@ -92,18 +95,26 @@ export function parseRegistry(text: string, home: string): Registry {
     // Aliases without end, or a merge key whose value is no section.
     return refuse([...problems, { at: 0, message: (error as Error).message }])
   }
-  const found = readData(data, home, path => offsetOf(document, path))
+  const found = readData(data, home, directoryOf, path => offsetOf(document, path))
   problems.push(...found.problems)
   return problems.length > 0 ? refuse(problems) : found.registry
 }
 
-function readData(data: unknown, home: string, offset: (path: string[]) => number) {
+function readData(
+  data: unknown,
+  home: string,
+  directoryOf: (path: string) => string,
+  offset: (path: string[]) => number,
+) {
   const registry: Registry = { current: null, accounts: [] }
   const problems: Problem[] = []
   const complain = (path: string[], message: string) =>
     problems.push({ at: offset(path), message: `${path.map(shownKey).join('.')} ${message}`.trimStart() })
   const done = { registry, problems }
-  if (data === null || data === undefined) return done
+  if (data === null || data === undefined) {
+    complain([], NOTHING_SAID)
+    return done
+  }
   if (!(data instanceof Map)) {
     complain([], 'the file has to be a section with "accounts:" in it')
     return done
@@ -115,7 +126,9 @@ function readData(data: unknown, home: string, offset: (path: string[]) => numbe
     if (!SLOT_PATTERN.test(slot)) {
       complain(
         path,
-        'is no name for a slot; use at most 64 letters, digits, ".", "_" and "-", beginning with a letter or digit',
+        /^(?:constructor|prototype)$/.test(slot)
+          ? 'is a name that JavaScript keeps for itself; choose another one, such as slot-1'
+          : 'is no name for a slot; use at most 64 letters, digits, ".", "_" and "-", beginning with a letter or digit',
       )
     }
     if (!(fields instanceof Map)) {
@@ -134,7 +147,7 @@ function readData(data: unknown, home: string, offset: (path: string[]) => numbe
       complain([...path, String(issue.path?.[0]?.key)], issue.message + shownInput(issue.input))
     }
   }
-  for (const { slot, rival, what } of doubles(registry.accounts)) {
+  for (const { slot, rival, what } of doubles(registry.accounts, directoryOf)) {
     complain(['accounts', slot, ...(what === 'config_dir' ? [what] : [])], DOUBLED[what](rival))
   }
   const current = data.get('current')
@@ -159,21 +172,27 @@ function readAccounts(data: Map<string, unknown>, complain: (path: string[], mes
   return new Map<string, unknown>()
 }
 
+/** What a power cut in an editor's save leaves behind, so it must not look like a person's "no accounts". */
+const NOTHING_SAID =
+  'the file is empty; write "accounts:" with one section for each login below it ("accounts: {}" for none), or remove the file, so that Vigil finds the logins by itself'
+
 const DOUBLED = {
   config_dir: (rival: string) => `is that of ${rival} too; every account needs a directory of its own`,
   slot: (rival: string) => `differs from ${rival} only in upper and lower case; rename one of the two`,
 }
 
 /** Two slots with one login would spend each other's tokens; two that name one file on a Mac would overwrite each other. */
-function doubles(accounts: Account[]) {
+function doubles(accounts: Account[], directoryOf: (path: string) => string) {
   const seen = new Map<string, string>()
   return accounts.flatMap(({ slot, configDir }) =>
-    ([['config_dir', configDir] as const, ['slot', slot.toLowerCase()] as const] as const).flatMap(([what, value]) => {
-      const key = `${what} ${value}`
-      const rival = seen.get(key)
-      if (rival === undefined) seen.set(key, slot)
-      return rival === undefined ? [] : [{ slot, rival, what }]
-    }),
+    ([['config_dir', directoryOf(configDir)] as const, ['slot', slot.toLowerCase()] as const] as const).flatMap(
+      ([what, value]) => {
+        const key = `${what} ${value}`
+        const rival = seen.get(key)
+        if (rival === undefined) seen.set(key, slot)
+        return rival === undefined ? [] : [{ slot, rival, what }]
+      },
+    ),
   )
 }
 
@@ -189,10 +208,13 @@ function toAccount(slot: string, fields: v.InferOutput<ReturnType<typeof account
   }
 }
 
-/** `~` and `~/x` only, and no trailing slash: anything more would change the string that Claude Code names its Keychain item after. */
+/**
+ * `~` and `~/x` only, no trailing slash, no detours by `.`, `..` or `//`, so that one directory has one name. Links are not
+ * followed: Claude Code names its Keychain item after the string.
+ */
 export function expandHome(path: string, home: string): string {
-  const expanded = path === '~' || path.startsWith('~/') ? home.replace(/\/+$/, '') + path.slice(1) : path
-  return expanded.replace(/(.)\/+$/, '$1')
+  const expanded = path === '~' || path.startsWith('~/') ? home + path.slice(1) : path
+  return isAbsolute(expanded) ? normalize(expanded).replace(/(.)\/$/, '$1') : expanded
 }
 
 function isTime(input: unknown): boolean {

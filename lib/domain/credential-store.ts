@@ -17,6 +17,12 @@ export type StoreReading =
 export interface CredentialStore {
   /** For messages, without a full home path: `~/.claude/.credentials.json`. */
   name: string
+  /**
+   * Tells this store from every other one, whatever names and links lead to it: two accounts with one place are one login.
+   */
+  place(): string
+  /** Where a file of ours may lie beside it: the real directory of the login. null = it is gone. */
+  directory(): string | null
   /** Never throws; hides what it read from every sink. */
   read(): Promise<StoreReading>
   /**
@@ -29,6 +35,11 @@ export interface CredentialStore {
 }
 
 export interface PreparedWrite {
+  /**
+   * Shows that the write will go through, by putting what is stored in its own place once more. Call it under Claude
+   * Code's write lock. @throws Error where the real write would fail too (a bind mount, an immutable file)
+   */
+  rehearse(): Promise<void>
   /** Writes the blob whole or not at all and reads it back. @throws Error when the old one is still in place */
   commit(blob: CredentialBlob): Promise<void>
   /** Gives back what was taken. Harmless after commit. */

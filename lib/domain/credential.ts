@@ -1,5 +1,10 @@
 import * as v from 'valibot'
 
+/** What a login works without: of another type than we know, it counts as not said, for the tokens are good all the same. */
+function aside<Schema extends v.GenericSchema>(schema: Schema) {
+  return v.fallback(v.optional(v.nullable(schema), null), null)
+}
+
 /** The part of `claudeAiOauth` that Vigil reads. Everything else in the blob is kept and never looked at. */
 export const Credential = v.object({
   accessToken: v.string(),
@@ -7,9 +12,9 @@ export const Credential = v.object({
   /** ms since the epoch; 0 in the husk that Claude Code leaves after a log-out. */
   expiresAt: v.number(),
   /** ms since the epoch, the login's hard end; null where Claude Code is too old to write it. */
-  refreshTokenExpiresAt: v.optional(v.nullable(v.number()), null),
-  scopes: v.optional(v.nullable(v.array(v.string())), null),
-  subscriptionType: v.optional(v.nullable(v.string()), null),
+  refreshTokenExpiresAt: aside(v.number()),
+  scopes: aside(v.array(v.string())),
+  subscriptionType: aside(v.string()),
 })
 export type Credential = v.InferOutput<typeof Credential>
 

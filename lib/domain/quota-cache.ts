@@ -1,9 +1,8 @@
 // The two files that a status line reads: built whole from the slots, and looked through for flags that lie.
 import * as v from 'valibot'
-import type { Account } from './account.ts'
-import { type FreshnessBudget, judgeFreshness } from './freshness.ts'
-import { accountWindow, type QuotaObservation, voidIfReset } from './quota.ts'
-import type { Slot } from './slot.ts'
+import { CLOCK_TOLERANCE_MS, type FreshnessBudget, judgeFreshness } from './freshness.ts'
+import { accountWindow, belongsTo, isSameLogin, type QuotaObservation, voidIfReset } from './quota.ts'
+import type { MeasuredAccount } from './slot.ts'
 
 const nullableNumber = v.nullable(v.number())
 const nullableString = v.nullable(v.string())
@@ -40,28 +39,21 @@ export const MergedQuotaCache = v.object({
 })
 export type MergedQuotaCache = v.InferOutput<typeof MergedQuotaCache>
 
-/** One account with all that is known of its quota. */
-export interface MeasuredAccount {
-  account: Account
-  slot: Slot
-  /** The login's present identity; an observation of another one is nobody's figure here. */
-  accountUuid: string | null
-}
-
 /**
- * The observation that may be shown for this account: the newest of any slot with the same identity, and never one of
- * another account (somebody logged in as another person in this directory).
+ * The observation that may be shown for this account: the newest of any slot with the same login, and never one of
+ * another (somebody logged in as another person, or for another organization, in this directory). One stamped in the
+ * future proves nothing about now, so it stands only where there is no other.
  */
-export function observationOf(measured: MeasuredAccount, all: readonly MeasuredAccount[]): QuotaObservation | null {
-  const own = measured.slot.observation
-  const { accountUuid } = measured
-  if (accountUuid === null) return own
-  const candidates = all
-    .map(other => other.slot.observation)
-    .filter(seen => seen !== null && seen.accountUuid === accountUuid)
-  if (own !== null && own.accountUuid === null) candidates.push(own)
-  return candidates.reduce<QuotaObservation | null>(
-    (best, seen) => (best === null || seen!.measuredAt > best.measuredAt ? seen : best),
+export function observationOf(
+  { slot, owner }: Pick<MeasuredAccount, 'slot' | 'owner'>,
+  all: ReadonlyArray<Pick<MeasuredAccount, 'slot'>>,
+  now: number,
+): QuotaObservation | null {
+  const candidates = all.flatMap(({ slot: { observation } }) => (isSameLogin(observation, owner) ? [observation!] : []))
+  if (slot.observation !== null && belongsTo(slot.observation, owner)) candidates.push(slot.observation)
+  const believable = candidates.filter(seen => seen.measuredAt <= now + CLOCK_TOLERANCE_MS)
+  return (believable.length > 0 ? believable : candidates).reduce<QuotaObservation | null>(
+    (best, seen) => (best === null || seen.measuredAt > best.measuredAt ? seen : best),
     null,
   )
 }
@@ -75,7 +67,7 @@ export function buildMergedCache(
 ): MergedQuotaCache {
   const slots: MergedQuotaCache['slots'] = {}
   for (const measured of all) {
-    const seen = observationOf(measured, all)
+    const seen = observationOf(measured, all, now)
     const fiveHour = accountWindow(seen, 'five_hour', now)
     const sevenDay = accountWindow(seen, 'seven_day', now)
     const extra = seen?.extraUsage ?? null

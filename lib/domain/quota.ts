@@ -35,6 +35,34 @@ export const QuotaObservation = v.object({
 })
 export type QuotaObservation = v.InferOutput<typeof QuotaObservation>
 
+/**
+ * Whose figures and whose requests they are. A person can have several organizations, each with a quota of its own, so
+ * one without the other names nobody.
+ */
+export interface Owner {
+  accountUuid: string | null
+  organizationUuid: string | null
+}
+
+/** Known to be one login. */
+export function isSameLogin(one: Owner | null, other: Owner | null): boolean {
+  if (one === null || other === null || one.accountUuid === null) return false
+  return one.accountUuid === other.accountUuid && one.organizationUuid === other.organizationUuid
+}
+
+/** Known to be two logins. What is unknown of either tells nothing. */
+export function isOtherLogin(one: Owner | null, other: Owner | null): boolean {
+  if (one === null || other === null) return false
+  const apart = (key: keyof Owner) => one[key] !== null && other[key] !== null && one[key] !== other[key]
+  return apart('accountUuid') || apart('organizationUuid')
+}
+
+/** May figures from a login's own slot be shown as its own? Ownerless ones only while nobody knows whose login it is. */
+export function belongsTo(seen: Owner, owner: Owner | null): boolean {
+  if (owner === null) return true
+  return owner.accountUuid === null ? !isOtherLogin(seen, owner) : isSameLogin(seen, owner)
+}
+
 /** A window whose reset has passed says nothing about the present: its figure is void, which is unknown, not zero. */
 export function voidIfReset(window: QuotaWindow, now: number): QuotaWindow {
   return window.resetsAt !== null && window.resetsAt <= now ? { ...window, usedPercent: null, resetsAt: null } : window

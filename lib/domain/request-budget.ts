@@ -35,7 +35,7 @@ export function decideRequest(
     const dueAt = measuredAt + rules.everyMs - rules.cronPeriodMs / 2
     if (now < dueAt) return skip('fresh', `fresh for ${seconds(dueAt - now)} s more`, dueAt)
   }
-  if (history.blockedUntil !== null && now < history.blockedUntil && history.blockedUntil - now <= 24 * HOUR_MS) {
+  if (history.blockedUntil !== null && isBlock(history.blockedUntil, now)) {
     return skip('blocked', `rate limited for ${seconds(history.blockedUntil - now)} s more`, history.blockedUntil)
   }
   if (recent.length >= rules.maxRequestsPerHour) {
@@ -61,8 +61,25 @@ export function withoutRateLimit(history: RequestHistory): RequestHistory {
   return { ...history, blockedUntil: null, rateLimitedInARow: 0 }
 }
 
+/** One login's history, made through several slots: all of its requests, and the block that holds longest. */
+export function unionOf(histories: readonly RequestHistory[], now: number): RequestHistory {
+  const blocks = histories.flatMap(({ blockedUntil }) =>
+    blockedUntil !== null && isBlock(blockedUntil, now) ? [blockedUntil] : [],
+  )
+  return {
+    requestedAt: histories.flatMap(({ requestedAt }) => withinHour(requestedAt, now)).sort((one, other) => one - other),
+    blockedUntil: blocks.length > 0 ? Math.max(...blocks) : null,
+    rateLimitedInARow: Math.max(0, ...histories.map(({ rateLimitedInARow }) => rateLimitedInARow)),
+  }
+}
+
+/** A deadline further ahead than any server sets is the work of a clock that was wrong. */
+function isBlock(blockedUntil: number, now: number): boolean {
+  return now < blockedUntil && blockedUntil - now <= 24 * HOUR_MS
+}
+
 /** Stamps up to an hour ahead (a clock that was stepped back) count too: rather too few requests than a block. */
-function withinHour(requestedAt: number[], now: number): number[] {
+function withinHour(requestedAt: readonly number[], now: number): number[] {
   return requestedAt.filter(at => Math.abs(now - at) < HOUR_MS)
 }
 

@@ -1,8 +1,19 @@
 import * as v from 'valibot'
-import { QuotaObservation } from './quota.ts'
+import type { Account, Identity } from './account.ts'
+import { belongsTo, isOtherLogin, isSameLogin, type Owner, QuotaObservation } from './quota.ts'
+import { EMPTY_HISTORY, type RequestHistory, unionOf } from './request-budget.ts'
 
 /** What became of the latest try to measure, whether or not it brought figures. */
 const Attempt = v.object({ at: v.number(), outcome: v.string(), reason: v.string() })
+
+/** The login that a slot was last used for. */
+const SlotOwner = v.object({
+  accountUuid: v.nullable(v.string()),
+  organizationUuid: v.nullable(v.string()),
+  /** What `.claude.json` claimed then and the credential store contradicted; null = it did not. */
+  insteadOf: v.optional(v.nullable(v.string()), null),
+})
+export type SlotOwner = v.InferOutput<typeof SlotOwner>
 
 /** One account's quota: its last good observation, its last attempt and what it has used of its request budget. */
 export const Slot = v.object({
@@ -16,6 +27,8 @@ export const Slot = v.object({
     blockedUntil: v.nullable(v.number()),
     rateLimitedInARow: v.number(),
   }),
+  /** Whose requests they are: budget and block are a login's, not a directory's. null = unknown, as in older files. */
+  owner: v.optional(v.nullable(SlotOwner), null),
 })
 export type Slot = v.InferOutput<typeof Slot>
 
@@ -27,5 +40,71 @@ export function emptySlot(slot: string, configDir: string): Slot {
     observation: null,
     lastAttempt: null,
     requests: { requestedAt: [], blockedUntil: null, rateLimitedInARow: 0 },
+    owner: null,
   }
+}
+
+/** One account with all that is known of its quota. */
+export interface MeasuredAccount {
+  account: Account
+  slot: Slot
+  /** The present login; null = unknown. An observation of another one is nobody's figure here. */
+  owner: Owner | null
+}
+
+/** The present login as `.claude.json` claims it, unless the store was found to contradict just this claim. */
+export function ownerOf(claimed: Identity | null, slot: Slot): SlotOwner | null {
+  if (claimed !== null && slot.owner?.insteadOf === nameOf(claimed)) return slot.owner
+  return checkedOwner(claimed, null)
+}
+
+/**
+ * The present login, with the credential store beside the claim, which can lag behind it or come from another directory.
+ * Where the two disagree nobody knows the person, only the organization that the tokens are of.
+ * @param storedOrganization as the store names it; null where it does not
+ */
+export function checkedOwner(claimed: Identity | null, storedOrganization: string | null): SlotOwner | null {
+  if (claimed === null) return null
+  const { accountUuid, organizationUuid } = claimed
+  return storedOrganization === null || organizationUuid === null || storedOrganization === organizationUuid
+    ? { accountUuid, organizationUuid, insteadOf: null }
+    : { accountUuid: null, organizationUuid: storedOrganization, insteadOf: nameOf(claimed) }
+}
+
+/** The present login's e-mail before the registry's, which discovery wrote once for whoever was logged in then. */
+export function emailOf(account: Account, claimed: Identity | null, owner: Owner | null): string | null {
+  if (claimed === null || owner?.accountUuid) return claimed?.email ?? account.email
+  return account.email === claimed.email ? null : account.email
+}
+
+/** The slot as this login goes on with it: what is known to be another's is left behind. */
+export function takenOver(slot: Slot, owner: SlotOwner | null): Slot {
+  return {
+    ...slot,
+    observation: slot.observation !== null && belongsTo(slot.observation, owner) ? slot.observation : null,
+    requests: isOtherLogin(requesterOf(slot), owner) ? EMPTY_HISTORY : slot.requests,
+    owner: owner ?? slot.owner,
+  }
+}
+
+/** All that is known of one login's requests, through whichever slots they were made: a paused one counts too. */
+export function historyOf(
+  { slot, owner }: Pick<MeasuredAccount, 'slot' | 'owner'>,
+  all: ReadonlyArray<Pick<MeasuredAccount, 'slot' | 'owner'>>,
+  now: number,
+): RequestHistory {
+  const elsewhere = all.filter(
+    other => other.slot.slot !== slot.slot && isSameLogin(requesterOf(other.slot) ?? other.owner, owner),
+  )
+  const own = isOtherLogin(requesterOf(slot), owner) ? [] : [slot.requests]
+  return unionOf([...own, ...elsewhere.map(other => other.slot.requests)], now)
+}
+
+/** Older files name only the owner of the figures. */
+function requesterOf({ owner, observation }: Slot): Owner | null {
+  return owner ?? (observation?.accountUuid ? observation : null)
+}
+
+function nameOf({ accountUuid, organizationUuid }: Identity): string {
+  return `${accountUuid} ${organizationUuid ?? ''}`
 }

@@ -1,20 +1,23 @@
 // Speaks Claude Code's lock protocol: directories made by mkdir whose mtime its holder moves on. proper-lockfile is what
 // Claude Code itself uses. Alone it lets two takers of a dead lock in (measured: 5 of 15 rounds), so Vigil's own kernel
 // lock is always taken first.
-import { stat } from 'node:fs/promises'
+import { Worker } from 'node:worker_threads'
 import lockfile from 'proper-lockfile'
+import { statSync, utimesSync } from './fs.ts'
 import { monotonicMs } from './kernel-lock.ts'
 
-/** Well under the 11 s after which a silent lock was seen to be taken over, and under what a busy machine delays. */
-const BEAT_MS = 1500
 /** A live holder beats every 5 s. Dead is one whose mtime is this old *and* stood still while we watched. */
 const SILENT_AGE_MS = 15_000
 const WATCH_MS = 6000
 const POLL_MS = 200
 /** Two takers of one dead lock can both succeed for a moment; by the next beat the loser knows. */
-const TAKEOVER_SETTLE_MS = BEAT_MS + 300
+const TAKEOVER_SETTLE_MS = 1800
 /** For proper-lockfile: we alone judge who is dead, so by its own rule a lock practically never goes stale. */
 const NEVER_STALE_MS = 365 * 24 * 3_600_000
+/** lock-beat.ts beats; proper-lockfile's own timer is put off for as long as a timer can be. */
+const NEVER_BEAT_MS = 24 * 3_600_000
+/** A lock from the future was made under a wrong clock; this much is no more than two clocks differ by. */
+const AHEAD_MS = 60_000
 
 // proper-lockfile brings signal-exit, which ends the process at SIGXFSZ (a write over a file-size limit) unless somebody
 // else listens too. Node itself ignores that signal, so that the write fails with EFBIG and is reported.
@@ -46,18 +49,21 @@ export async function takeClaudeLock(
   const deadline = monotonicMs() + waitMs
   let seen: { mtimeMs: number; since: number } | null = null
   for (;;) {
-    const mtimeMs = await beatOf(lockPath)
+    const mtimeMs = beatOf(lockPath)
     if (mtimeMs === null) seen = null
     else if (seen === null || seen.mtimeMs !== mtimeMs) seen = { mtimeMs, since: monotonicMs() }
     // Both together, because a clock alone lies after a laptop slept: its holder slept too and goes on beating.
-    const dead = seen !== null && monotonicMs() - seen.since >= WATCH_MS && clock() - seen.mtimeMs >= SILENT_AGE_MS
+    const still = seen !== null && monotonicMs() - seen.since >= WATCH_MS
+    const old = seen !== null && (clock() - seen.mtimeMs >= SILENT_AGE_MS || seen.mtimeMs - clock() > AHEAD_MS)
+    const dead = still && old
+    if (dead && seen!.mtimeMs > clock()) makeOld(lockPath, clock() - 2 * SILENT_AGE_MS)
     if (seen === null || dead) {
       const taken = await tryOnce(lockPath, dead ? SILENT_AGE_MS : NEVER_STALE_MS)
       if (taken && dead) await new Promise(resolve => setTimeout(resolve, TAKEOVER_SETTLE_MS))
       if (taken && !taken.lost.aborted) return taken
     }
     if (monotonicMs() >= deadline || signal?.aborted) {
-      const lastBeat = await beatOf(lockPath)
+      const lastBeat = beatOf(lockPath)
       return { held: false, lockPath, lastBeatAgoMs: lastBeat === null ? null : Math.max(0, clock() - lastBeat) }
     }
     await new Promise(resolve => setTimeout(resolve, POLL_MS))
@@ -71,14 +77,16 @@ async function tryOnce(lockPath: string, staleMs: number): Promise<ClaudeLock | 
       lockfilePath: lockPath,
       realpath: false,
       stale: staleMs,
-      update: BEAT_MS,
+      update: NEVER_BEAT_MS,
       retries: 0,
       onCompromised: error => lost.abort(error),
     })
+    beginBeating(lockPath, lost)
     return {
       held: true,
       lost: lost.signal,
       async release() {
+        endBeating(lockPath)
         // Lost already: then it is another's now, and removing it would let a third one in.
         if (!lost.signal.aborted) await release()
       },
@@ -89,11 +97,44 @@ async function tryOnce(lockPath: string, staleMs: number): Promise<ClaudeLock | 
   }
 }
 
-async function beatOf(lockPath: string): Promise<number | null> {
+/** Held locks and whom to tell when one is lost. */
+const held = new Map<string, AbortController>()
+let beater: Worker | null = null
+
+function beginBeating(lockPath: string, lost: AbortController): void {
+  held.set(lockPath, lost)
+  if (beater === null) {
+    beater = new Worker(new URL('./lock-beat.ts', import.meta.url))
+    beater.on('message', ({ path, state, reason }: { path: string; state: string; reason?: string }) => {
+      if (state === 'lost') held.get(path)?.abort(new Error(reason))
+    })
+    // Without its beat every lock is as good as lost: nothing new may be begun under them.
+    beater.on('error', error => {
+      for (const each of held.values()) each.abort(error)
+    })
+    beater.unref()
+  }
+  beater.postMessage({ do: 'begin', path: lockPath })
+}
+
+function endBeating(lockPath: string): void {
+  held.delete(lockPath)
+  beater?.postMessage({ do: 'end', path: lockPath })
+}
+
+function beatOf(lockPath: string): number | null {
   try {
-    return (await stat(lockPath)).mtimeMs
+    return statSync(lockPath).mtimeMs
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
     throw error
+  }
+}
+
+function makeOld(lockPath: string, at: number): void {
+  try {
+    utimesSync(lockPath, at / 1000, at / 1000)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
   }
 }

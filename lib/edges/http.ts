@@ -31,7 +31,12 @@ export interface HttpFailure {
   sent: boolean
   code: string
   message: string
+  /** What had come of an answer before it broke off: it may hold what can be had only once. */
+  partial?: { status: number; headers: Record<string, string>; body: string }
 }
+
+/** Edges add long ones; the answer behind them must not be lost for that. */
+const MAX_HEADER_BYTES = 64 * 1024
 
 /**
  * Sends one request. Never follows a redirect (a 3xx is an answer like any other), never retries, never throws.
@@ -44,17 +49,25 @@ export async function request(options: HttpRequest): Promise<HttpAnswer | HttpFa
   }
   const secure = url.protocol === 'https:'
   const client = process.getBuiltinModule(secure ? 'node:https' : 'node:http')
-  const requestOptions: RequestOptions = {
+  const requestOptions: RequestOptions & { rejectUnauthorized: boolean } = {
     method: options.method,
-    headers: options.headers,
+    headers: { 'Accept-Encoding': 'identity', ...options.headers },
+    maxHeaderSize: MAX_HEADER_BYTES,
+    rejectUnauthorized: true,
     agent: options.reuseConnection ? agentFor(secure) : new client.Agent({ keepAlive: false }),
   }
   if (options.body !== undefined) {
-    requestOptions.headers = { ...options.headers, 'Content-Length': Buffer.byteLength(options.body) }
+    requestOptions.headers = {
+      'Accept-Encoding': 'identity',
+      ...options.headers,
+      'Content-Length': Buffer.byteLength(options.body),
+    }
   }
   return new Promise(resolve => {
     let sent = false
     let settled = false
+    let outgoing: ClientRequest | null = null
+    let answering: { response: IncomingMessage; chunks: Buffer[] } | null = null
     const settle = (result: HttpAnswer | HttpFailure) => {
       if (settled) return
       settled = true
@@ -63,20 +76,31 @@ export async function request(options: HttpRequest): Promise<HttpAnswer | HttpFa
       resolve(result)
     }
     const fail = (code: string, message: string) => {
-      settle(failure(sent, code, message))
-      outgoing.destroy()
+      const partial = answering && { ...head(answering.response), body: text(answering.response, answering.chunks) }
+      settle({ ...failure(sent, code, message), ...(partial ? { partial } : {}) })
+      outgoing?.destroy()
     }
     const onAbort = () => fail('EABORTED', 'the run was told to stop')
     const timer = setTimeout(
       () => fail('ETIMEDOUT', `no whole answer from ${url.host} within ${options.deadlineMs / 1000} s`),
       options.deadlineMs,
     )
-    const outgoing: ClientRequest = client.request(url, requestOptions, response => {
-      collect(response, options.maxBytes).then(
-        body => settle({ kind: 'answer', status: response.statusCode ?? 0, headers: flat(response.headers), body }),
-        (error: NodeJS.ErrnoException) => fail(error.code ?? 'EBODY', error.message),
+    try {
+      outgoing = client.request(url, requestOptions, response => {
+        answering = { response, chunks: [] }
+        collect(response, answering.chunks, options.maxBytes).then(
+          body => settle({ kind: 'answer', ...head(response), body }),
+          (error: NodeJS.ErrnoException) => fail(error.code ?? 'EBODY', error.message),
+        )
+      })
+    } catch (error) {
+      // A header that cannot be sent, such as one with a line break in it.
+      fail(
+        (error as NodeJS.ErrnoException).code ?? 'EREQUEST',
+        'the request cannot be made: a header holds what none may',
       )
-    })
+      return
+    }
     outgoing.on('socket', socket => {
       // A new socket is still connecting: bytes flow only after these. A kept one may have flowed already.
       if (!socket.connecting && (!secure || (socket as { encrypted?: boolean }).encrypted)) sent = true
@@ -112,8 +136,7 @@ function agentFor(secure: boolean): import('node:http').Agent {
   return agents[key]
 }
 
-async function collect(response: IncomingMessage, maxBytes: number): Promise<string> {
-  const chunks: Buffer[] = []
+async function collect(response: IncomingMessage, chunks: Buffer[], maxBytes: number): Promise<string> {
   let size = 0
   for await (const chunk of response as AsyncIterable<Buffer>) {
     size += chunk.length
@@ -122,7 +145,25 @@ async function collect(response: IncomingMessage, maxBytes: number): Promise<str
     chunks.push(chunk)
   }
   if (!response.complete) throw Object.assign(new Error('the answer ended early'), { code: 'ECUTSHORT' })
-  return Buffer.concat(chunks).toString('utf8')
+  return text(response, chunks)
+}
+
+function head(response: IncomingMessage): { status: number; headers: Record<string, string> } {
+  return { status: response.statusCode ?? 0, headers: flat(response.headers) }
+}
+
+/** Some edges compress although nobody asked for it. What cannot be unpacked is given as it came. */
+function text(response: IncomingMessage, chunks: Buffer[]): string {
+  const bytes = Buffer.concat(chunks)
+  const zlib = process.getBuiltinModule('node:zlib')
+  const unpack = { gzip: zlib.gunzipSync, deflate: zlib.inflateSync, br: zlib.brotliDecompressSync }[
+    response.headers['content-encoding'] ?? ''
+  ]
+  try {
+    return (unpack ? unpack(bytes, { maxOutputLength: 1024 * 1024 }) : bytes).toString('utf8')
+  } catch {
+    return bytes.toString('utf8') // Cut in the middle, or not what its header says.
+  }
 }
 
 function flat(headers: IncomingMessage['headers']): Record<string, string> {

@@ -1,11 +1,42 @@
 import * as v from 'valibot'
-import { readFileSync } from './fs.ts'
+import { closeSync, constants, fstatSync, openSync, readFileSync } from './fs.ts'
 
 /** Absent and corrupt are different things: the first is normal at the start, the second is a fact to report. */
 export type JsonReading<T> = { state: 'present'; value: T } | { state: 'absent' } | { state: 'corrupt'; detail: string }
 
+/** What is longer is none of the files that we know; Claude Code's `.claude.json` is the longest of them. */
+const MAX_BYTES = 64 * 1024 * 1024
+
+/** It is there, and reading it would be wrong: a FIFO keeps a reader for ever, and nothing of ours is this long. */
+export class UnfitFileError extends Error {
+  override name = 'UnfitFileError'
+}
+
 /**
- * Reads one of our own files and checks its schema.
+ * The whole of a regular file; whatever else stands in its place never keeps the run waiting.
+ * @throws UnfitFileError, or the system's error
+ */
+export function readRegularFile(path: string): Buffer {
+  let descriptor: number
+  try {
+    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  } catch (error) {
+    // A socket cannot even be opened.
+    if ((error as NodeJS.ErrnoException).code === 'ENXIO') throw new UnfitFileError('it is no regular file')
+    throw error
+  }
+  try {
+    const stat = fstatSync(descriptor)
+    if (!stat.isFile()) throw new UnfitFileError('it is no regular file')
+    if (stat.size > MAX_BYTES) throw new UnfitFileError(`it is ${stat.size} bytes long`)
+    return readFileSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+/**
+ * Reads a JSON file and checks its schema.
  * @throws Error for what is neither absent nor a matter of content (permission, I/O)
  */
 export function readJson<Schema extends v.GenericSchema>(
@@ -14,8 +45,9 @@ export function readJson<Schema extends v.GenericSchema>(
 ): JsonReading<v.InferOutput<Schema>> {
   let text: string
   try {
-    text = readFileSync(path, 'utf8')
+    text = readRegularFile(path).toString('utf8')
   } catch (error) {
+    if (error instanceof UnfitFileError) return { state: 'corrupt', detail: error.message }
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { state: 'absent' }
     throw error
   }

@@ -3,7 +3,7 @@
 
 const MARK = '[redacted]'
 /** Shorter strings are no secrets worth hiding, and hiding them would blank ordinary words. */
-const SHORTEST_SECRET = 6
+const SHORTEST_SECRET = 8
 
 const PATTERNS: RegExp[] = [
   /sk-ant-[A-Za-z0-9_-]{4,}/g,
@@ -33,6 +33,22 @@ export function redact(text: string): string {
   for (const pattern of PATTERNS)
     clean = clean.replace(pattern, (_all, prefix) => (typeof prefix === 'string' ? prefix : '') + MARK)
   return clean
+}
+
+/** A text under one of these keys is a token, whatever it looks like. */
+const TOKEN_KEY = /^(?:access|refresh)_?token$/i
+
+/**
+ * JSON whose text values are redacted. Not the JSON itself: a secret that is spelled like a key of ours would take the key
+ * away and make the record unreadable.
+ * @param ours keys whose value the program itself chose from a list, where a text that is blotted out is no value any more
+ */
+export function redactedJson(value: unknown, ours: readonly string[] = [], indent = 0): string {
+  const clean = (key: string, inner: unknown): unknown => {
+    if (typeof inner !== 'string' || ours.includes(key)) return inner
+    return TOKEN_KEY.test(key) ? MARK : redact(inner)
+  }
+  return JSON.stringify(value, clean, indent)
 }
 
 /**

@@ -1,29 +1,39 @@
-// A refresh that was cut off belongs to a login directory. If its account left the registry meanwhile, its new tokens
-// still have to reach the store, or that login is lost.
+// A refresh that was cut off belongs to a login, wherever the registry has gone meanwhile. What it brought still has to
+// reach that login's store, or the login is lost. Nothing else is done to a login that nobody registered.
 import type { Account } from '../domain/account.ts'
+import { resultOfError } from '../domain/run-record.ts'
 import type { Run } from '../job.ts'
-import { listJournals, loginKey, readJournal } from '../store/refresh-journal.ts'
-import { refreshLogin } from './refresh-login.ts'
+import { listPointers, loginKey, removePointer } from '../store/refresh-journal.ts'
+import { openCredentialStore } from './open-credential-store.ts'
 
 export async function finishOrphans(accounts: readonly Account[], run: Run): Promise<void> {
-  const journals = listJournals(run.paths.journal)
-  if (journals.length === 0) return
-  const known = new Set(accounts.map(account => loginKey(account.configDir)))
-  for (const path of journals) {
-    const journal = readJournal(path)
-    if (journal.state !== 'answered' && journal.state !== 'intent') continue
-    const { slot, configDir, isDefault } = journal.intent
-    if (known.has(loginKey(configDir))) continue
+  const pointers = listPointers(run.paths.refreshing)
+  if (pointers.length === 0) return
+  const context = { paths: run.paths, childEnv: run.environment.childEnv, job: run.job }
+  const known = new Set<string>()
+  for (const account of accounts) known.add(loginKey(await openCredentialStore(account, context)))
+  const { refreshUnderLocks } = await import('./refresh-transaction.ts')
+  for (const { key, account: pointed } of pointers) {
+    if (known.has(key)) continue
+    if (pointed === null) {
+      removePointer(run.paths.refreshing, key)
+      run.log(
+        'warn',
+        `refreshing/${key}.json cannot be read and is removed; its login is looked after when its turn comes`,
+      )
+      continue
+    }
+    // A name that no account has: whatever the registry says of the old one now is about another login.
     const account: Account = {
-      slot,
-      configDir,
-      isDefault,
+      ...pointed,
+      slot: `orphan-${key}`,
       email: null,
       status: 'active',
       inactiveReason: null,
       inactiveSince: null,
     }
-    const { outcome, reason, failure } = await refreshLogin(account, run)
-    run.report(`${slot} (no longer registered)`, { outcome, reason, failure })
+    const result = await refreshUnderLocks(account, run, { onlyUnfinished: true }).catch(resultOfError)
+    const { outcome, reason, failure } = result
+    run.report(`${pointed.slot} (no longer registered)`, { outcome, reason, failure })
   }
 }

@@ -8,7 +8,7 @@ import type { ClaudeLockBusy } from '../edges/claude-locks.ts'
 import type { Run } from '../job.ts'
 import { setStanding } from '../store/accounts.ts'
 import { readLoginState } from '../store/login-states.ts'
-import { fingerprint, listJournals } from '../store/refresh-journal.ts'
+import { fingerprint, listPointers, loginKey } from '../store/refresh-journal.ts'
 import { openCredentialStore } from './open-credential-store.ts'
 
 export interface LoginResult extends AccountResult {
@@ -32,18 +32,23 @@ export interface LoginLook {
 export async function refreshLogin(account: Account, run: Run, rejectedAccessToken?: string): Promise<LoginResult> {
   try {
     const look = await lookAtLogin(account, run, rejectedAccessToken)
-    // Any journal at all sends the account through the locks, where its own one is looked for.
-    if (look.plan.do !== 'refresh' && listJournals(run.paths.journal).length === 0)
+    // A refresh of this login that was begun and not finished goes through the locks, whatever is due.
+    const unfinished = listPointers(run.paths.refreshing)
+    if (look.plan.do !== 'refresh' && !unfinished.some(({ key }) => key === loginKey(look.store))) {
       return await settleWithoutRefresh(look, run)
+    }
     const { refreshUnderLocks } = await import('./refresh-transaction.ts')
-    return await refreshUnderLocks(account, run, rejectedAccessToken)
+    return await refreshUnderLocks(account, run, {
+      ...(rejectedAccessToken === undefined ? {} : { rejectedAccessToken }),
+    })
   } catch (error) {
     return { ...resultOfError(error), usable: false }
   }
 }
 
 export async function lookAtLogin(account: Account, run: Run, rejectedAccessToken?: string): Promise<LoginLook> {
-  const context = { paths: run.paths, childEnv: run.environment.childEnv, job: run.job, signal: run.signal }
+  // Without the run's signal: an answer that comes while the run is told to stop still has to be stored.
+  const context = { paths: run.paths, childEnv: run.environment.childEnv, job: run.job }
   const store = await openCredentialStore(account, context)
   const reading = await store.read()
   const state = readLoginState(run.paths.logins, account)
@@ -88,7 +93,7 @@ export async function applyStanding(account: Account, standing: 'active' | JobRe
     standing === 'active'
       ? { status: 'active' as const }
       : { status: 'inactive' as const, reason: standing, since: new Date(now).toISOString() }
-  const outcome = await setStanding(run.paths, run.job, now, account.slot, change)
+  const outcome = await setStanding(run.paths, run.job, now, account.slot, account.configDir, change)
   run.log(
     'info',
     `${account.slot} is ${standing === 'active' ? 'active again' : `inactive: ${standing}`} (${outcome})`,

@@ -21,7 +21,7 @@ export interface RawTokenAnswer {
 }
 
 export type TokenAnswer =
-  | { kind: 'tokens'; tokens: NewTokens; account: { uuid: string | null; email: string | null } | null }
+  | { kind: 'tokens'; tokens: NewTokens }
   /** The refresh token is spent or revoked. Means a dead login only after the store was read again. */
   | { kind: 'invalidGrant' }
   | { kind: 'invalidScope' }
@@ -32,18 +32,19 @@ export type TokenAnswer =
   /** It may have been used up; nobody can say. */
   | { kind: 'inDoubt'; detail: string }
 
+const orNull = <const Schema extends v.GenericSchema>(schema: Schema) => v.fallback(v.nullish(schema, null), null)
+
+/** Only the access token is a condition: an odd field beside it must not cost a login whose tokens stand right here. */
 const Tokens = v.object({
   access_token: v.pipe(v.string(), v.minLength(1)),
-  expires_in: v.pipe(v.number(), v.gtValue(0)),
-  refresh_token: v.optional(v.nullable(v.pipe(v.string(), v.minLength(1)))),
-  refresh_token_expires_in: v.optional(v.nullable(v.number())),
-  scope: v.optional(v.nullable(v.string())),
-  account: v.optional(
-    v.nullable(
-      v.object({ uuid: v.optional(v.nullable(v.string())), email_address: v.optional(v.nullable(v.string())) }),
-    ),
-  ),
+  expires_in: orNull(v.pipe(v.union([v.number(), v.pipe(v.string(), v.transform(Number))]), v.number(), v.gtValue(0))),
+  refresh_token: orNull(v.pipe(v.string(), v.minLength(1))),
+  refresh_token_expires_in: orNull(v.number()),
+  scope: orNull(v.string()),
 })
+
+/** Where the answer does not say how long the token lives. It is refreshed before that in any case. */
+const UNTOLD_LIFE_S = 3600
 
 /** Sends one refresh token, once. A failure with `sent: true` means that it may be spent. */
 export async function postRefresh(options: {
@@ -75,22 +76,37 @@ export async function postRefresh(options: {
     maxBytes: MAX_BYTES,
     signal: options.signal,
   })
-  if (answer.kind === 'failure') return answer
-  const { access_token: access, refresh_token: refresh } = (parseJson(answer.body) ?? {}) as Record<string, unknown>
+  const whole = answer.kind === 'failure' ? heldTokens(answer) : answer
+  const { access_token: access, refresh_token: refresh } = (parseJson(whole?.body ?? '') ?? {}) as Record<
+    string,
+    unknown
+  >
   for (const secret of [access, refresh]) if (typeof secret === 'string') hideSecret(secret)
+  if (whole === null) return answer as HttpFailure
   return {
-    status: answer.status,
-    retryAfter: answer.headers['retry-after'] ?? null,
-    body: answer.body,
+    status: whole.status,
+    retryAfter: whole.headers['retry-after'] ?? null,
+    body: whole.body,
     receivedAt: options.clock(),
   }
+}
+
+/** The tokens had all come before the connection broke: then that is the answer, however it ended. */
+function heldTokens({
+  partial,
+}: HttpFailure): { status: number; headers: Record<string, string>; body: string } | null {
+  return partial && isSuccess(partial.status) && v.is(Tokens, parseJson(partial.body)) ? partial : null
+}
+
+function isSuccess(status: number): boolean {
+  return status >= 200 && status < 300
 }
 
 /** Understands an answer. Pure, so that one found in a journal after a crash is understood the same way. */
 export function readTokenAnswer(raw: RawTokenAnswer): TokenAnswer {
   const json = parseJson(raw.body)
   const error = errorType(json)
-  if (raw.status === 200) return readTokens(json, raw)
+  if (isSuccess(raw.status)) return readTokens(json, raw)
   if ((raw.status === 400 || raw.status === 401 || raw.status === 403) && error === 'invalid_grant')
     return { kind: 'invalidGrant' }
   if (raw.status === 400 && error === 'invalid_scope') return { kind: 'invalidScope' }
@@ -103,7 +119,6 @@ export function readTokenAnswer(raw: RawTokenAnswer): TokenAnswer {
       failure: 'temporary',
     }
   }
-  if (raw.status >= 200 && raw.status < 300) return { kind: 'inDoubt', detail: `${said}, which it never did before` }
   return { kind: 'refused', detail: `${said}; Vigil's request is wrong or the endpoint has changed` }
 }
 
@@ -111,20 +126,21 @@ function readTokens(json: unknown, raw: RawTokenAnswer): TokenAnswer {
   const parsed = v.safeParse(Tokens, json)
   if (!parsed.success) {
     const fields = parsed.issues.map(issue => v.getDotPath(issue) ?? 'the whole').join(', ')
-    return { kind: 'inDoubt', detail: `the token endpoint answered 200 in a form that Vigil does not know (${fields})` }
+    return {
+      kind: 'inDoubt',
+      detail: `the token endpoint answered ${raw.status} in a form that Vigil does not know (${fields})`,
+    }
   }
-  const { access_token, expires_in, refresh_token, refresh_token_expires_in: endsIn, scope, account } = parsed.output
+  const { access_token, expires_in, refresh_token, refresh_token_expires_in: endsIn, scope } = parsed.output
   return {
     kind: 'tokens',
     tokens: {
       accessToken: access_token,
-      refreshToken: refresh_token ?? null,
-      expiresAt: raw.receivedAt + Math.floor(expires_in * 1000),
-      refreshTokenExpiresAt:
-        typeof endsIn === 'number' && endsIn > 0 ? raw.receivedAt + Math.floor(endsIn * 1000) : null,
+      refreshToken: refresh_token,
+      expiresAt: raw.receivedAt + Math.floor((expires_in ?? UNTOLD_LIFE_S) * 1000),
+      refreshTokenExpiresAt: endsIn !== null && endsIn > 0 ? raw.receivedAt + Math.floor(endsIn * 1000) : null,
       scopes: scope ? scope.split(' ').filter(Boolean) : null,
     },
-    account: account ? { uuid: account.uuid ?? null, email: account.email_address ?? null } : null,
   }
 }
 

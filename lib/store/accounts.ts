@@ -6,7 +6,7 @@ import * as v from 'valibot'
 import { Account, standingOf, tildePath } from '../domain/account.ts'
 import type { Registry } from '../domain/accounts-file.ts'
 import type { StandingChange } from '../domain/accounts-text.ts'
-import { chmodSync, lstatSync, readFileSync, realpathSync, renameSync, statSync } from '../edges/fs.ts'
+import { chmodSync, existsSync, lstatSync, realpathSync, renameSync, statSync } from '../edges/fs.ts'
 import { waitForLock } from '../edges/kernel-lock.ts'
 import {
   ensurePrivateDir,
@@ -16,7 +16,7 @@ import {
   removeDurably,
   stagingName,
 } from '../edges/publish.ts'
-import { readJson } from '../edges/read-json.ts'
+import { readJson, readRegularFile, UnfitFileError } from '../edges/read-json.ts'
 import type { Paths } from '../paths.ts'
 import { SettingsError } from '../settings-error.ts'
 import { LOCK_WAIT_MS } from '../timings.ts'
@@ -27,7 +27,7 @@ const MAX_TRIES = 5
 
 /** What the registry meant when it was last parsed: the parser costs 11 of the 19 ms of a start, and the file rarely changes. */
 const ParsedCopy = v.object({
-  schema: v.literal(1),
+  schema: v.literal(2),
   /** The Vigil that parsed it; another one may read the same text otherwise. */
   version: v.literal(VERSION),
   home: v.string(),
@@ -37,19 +37,23 @@ const ParsedCopy = v.object({
 })
 
 /**
- * null: there is no registry yet.
+ * null: there is no registry yet. One that was here and is gone is a problem: to find the logins anew would wake those that
+ * a person had paused.
  * @param copy `leave` writes nothing at all, not even the parsed copy that makes the next start faster
  * @throws SettingsError with every problem and its line
  */
 export async function readRegistry(paths: Paths, copy: 'keep' | 'leave' = 'keep'): Promise<Registry | null> {
   const text = readText(paths)
-  return text === null ? null : registryOf(text, paths, copy)
+  if (text !== null) return registryOf(text, paths, copy)
+  if (!existsSync(copyPath(paths))) return null
+  const anew = `to have Vigil find the logins anew, remove ${tildePath(copyPath(paths), paths.home)}`
+  throw new SettingsError('claude-sessions.yaml', [`it was here and is gone; put it back, or, ${anew}`])
 }
 
 /**
  * Puts down that an account's login works, or that it needs a person.
  * `unchanged`: the file says so already. Of two beginnings of the same bad stretch the earlier one stands.
- * `pausedByPerson`: only a person undoes that.
+ * `pausedByPerson`: only a person undoes that. `noSuchSlot`: also where a person gave the slot another directory meanwhile.
  * @throws SettingsError when the registry cannot be used; Error when it is locked for too long or cannot be changed
  */
 export async function setStanding(
@@ -57,12 +61,13 @@ export async function setStanding(
   job: string,
   now: number,
   slot: string,
+  configDir: string,
   change: StandingChange,
 ): Promise<'changed' | 'unchanged' | 'pausedByPerson' | 'noSuchSlot'> {
   return underLock(paths, job, now, async () => {
     const text = readText(paths)
     const registry = text === null ? null : await registryOf(text, paths)
-    const account = registry?.accounts.find(candidate => candidate.slot === slot)
+    const account = registry?.accounts.find(known => known.slot === slot && known.configDir === configDir)
     if (text === null || account === undefined) return 'noSuchSlot'
     if (standingOf(account) === 'pausedByPerson') return 'pausedByPerson'
     if (saysAlready(account, change)) return 'unchanged'
@@ -91,8 +96,9 @@ export async function writeFirstRegistry(
     if (present !== null) return present
     const { registryText } = await import('../domain/accounts-text.ts')
     const text = registryText(accounts, accounts[0]?.slot ?? null, paths.home)
-    const registry = await registryOf(text, paths)
-    return (await replaceText(paths, null, text)) ? registry : 'overtaken'
+    // The copy comes after the file: with the copy alone, the registry would seem to have been here and gone.
+    await registryOf(text, paths, 'leave')
+    return (await replaceText(paths, null, text)) ? registryOf(text, paths) : 'overtaken'
   })
 }
 
@@ -178,8 +184,11 @@ function readText(paths: Paths): string | null {
   const shown = tildePath(paths.accounts, paths.home)
   let bytes: Buffer
   try {
-    bytes = readFileSync(paths.accounts)
+    bytes = readRegularFile(paths.accounts)
   } catch (error) {
+    if (error instanceof UnfitFileError) {
+      throw new SettingsError('claude-sessions.yaml', [`${error.message}; see what it is with: ls -ld ${shown}`])
+    }
     const { code } = error as NodeJS.ErrnoException
     if (code !== 'ENOENT') {
       throw new SettingsError('claude-sessions.yaml', [`it cannot be read (${code}); see why with: ls -ld ${shown}`])
@@ -196,21 +205,38 @@ function readText(paths: Paths): string | null {
   }
 }
 
+function copyPath(paths: Paths): string {
+  return join(paths.health, 'parsed', 'claude-sessions.json')
+}
+
+/** The same for every path to one directory, by links, mounts or letter case; the path itself where there is none. */
+export function directoryOf(path: string): string {
+  try {
+    const { dev, ino } = statSync(path, { bigint: true })
+    return `${dev}:${ino}`
+  } catch {
+    return path // Not there, or not to be seen: what needs it says so itself.
+  }
+}
+
 async function registryOf(text: string, paths: Paths, keep: 'keep' | 'leave' = 'keep'): Promise<Registry> {
-  const path = join(paths.health, 'parsed', 'claude-sessions.json')
+  const path = copyPath(paths)
   try {
     const copy = readJson(path, ParsedCopy)
     if (copy.state === 'present' && copy.value.source === text && copy.value.home === paths.home) {
-      return copy.value.registry
+      const { accounts } = copy.value.registry
+      // Links change without the text: where two accounts are one login by now, the parser says so with the line.
+      if (new Set(accounts.map(account => directoryOf(account.configDir))).size === accounts.length)
+        return copy.value.registry
     }
   } catch {
     // It cannot be read: the file itself is there to be parsed.
   }
   const { parseRegistry } = await import('../domain/accounts-file.ts')
-  const registry = parseRegistry(text, paths.home)
+  const registry = parseRegistry(text, paths.home, directoryOf)
   if (keep === 'leave') return registry
   const copy: v.InferOutput<typeof ParsedCopy> = {
-    schema: 1,
+    schema: 2,
     version: VERSION,
     home: paths.home,
     source: text,

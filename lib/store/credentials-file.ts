@@ -15,7 +15,7 @@ import {
   realpathSync,
   unlinkSync,
 } from '../edges/fs.ts'
-import { type Reservation, reserve } from '../edges/publish.ts'
+import { publish, type Reservation, reserve } from '../edges/publish.ts'
 import { hideSecret } from '../edges/redact.ts'
 
 /** Real ones are 1-20 KB; what is longer is not one. */
@@ -31,6 +31,8 @@ export function credentialsFile(configDir: string, home: string): CredentialStor
   let indent = 0
   return {
     name,
+    place: () => real(path),
+    directory: () => realDirectory(path),
     async read() {
       const { reading, text } = readFileSafely(path, home)
       if (text !== null) indent = /^\{\s*\n/.test(text) ? 2 : 0
@@ -42,6 +44,7 @@ export function credentialsFile(configDir: string, home: string): CredentialStor
         Buffer.byteLength(JSON.stringify(blob, null, indent)) + SLACK_BYTES,
       )
       return {
+        rehearse: () => publish(path, readFileSync(path, 'utf8')),
         commit: next => reservation.commit(JSON.stringify(next, null, indent) + (indent > 0 ? '\n' : '')),
         discard: async () => reservation.discard(),
       }
@@ -130,4 +133,26 @@ function unknown(error: unknown, shown: string): StoreReading {
     detail: `${shown} cannot be read (${code ?? message})`,
     remedy: `see why with: ls -l ${shown}`,
   }
+}
+
+function real(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch {
+    const directory = realDirectory(path)
+    return directory === null ? path : join(directory, basename(path)) // Nothing is stored there yet.
+  }
+}
+
+/** Of the file itself, where it is a link; else the config directory's own. */
+function realDirectory(path: string): string | null {
+  for (const candidate of [path, dirname(path)]) {
+    try {
+      const found = realpathSync(candidate)
+      return candidate === path ? dirname(found) : found
+    } catch {
+      // Not there: the next one may be.
+    }
+  }
+  return null
 }

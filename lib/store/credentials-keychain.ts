@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { loginCommand, tildePath } from '../domain/account.ts'
 import { type CredentialBlob, parseKeepingNumbers, readBlob } from '../domain/credential.ts'
 import type { CredentialStore, StoreReading } from '../domain/credential-store.ts'
+import { realpathSync } from '../edges/fs.ts'
 import { hideSecret } from '../edges/redact.ts'
 
 export interface KeychainOptions {
@@ -52,6 +53,8 @@ export function credentialsKeychain(options: KeychainOptions): CredentialStore {
   const name = nameOf(options)
   return {
     name,
+    place: () => `keychain ${service} ${options.user}`,
+    directory: () => realDirectory(options.configDir),
     read: async () => (await readItem(options)).reading,
     async prepareWrite(blob) {
       const bytes = Buffer.byteLength(writeLine(options.user, service, JSON.stringify(blob))) + 2 * SLACK_BYTES
@@ -59,6 +62,7 @@ export function credentialsKeychain(options: KeychainOptions): CredentialStore {
         throw new Error(`${name} has no room for new tokens: ${tooLong(bytes)}. No token was spent. ${SHORTEN}`)
       }
       return {
+        rehearse: () => writeItem(options, service, blob),
         commit: next => writeItem(options, service, next),
         async discard() {
           // prepareWrite only counted.
@@ -68,6 +72,14 @@ export function credentialsKeychain(options: KeychainOptions): CredentialStore {
     async cleanUp() {
       // The Keychain changes an item whole; a killed `security` leaves no file of ours anywhere.
     },
+  }
+}
+
+function realDirectory(path: string): string | null {
+  try {
+    return realpathSync(path)
+  } catch {
+    return null // Gone; the item in the Keychain outlives it.
   }
 }
 

@@ -1,5 +1,5 @@
 import { appendFileSync } from '../edges/fs.ts'
-import { redact } from '../edges/redact.ts'
+import { redact, redactedJson } from '../edges/redact.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 export type LogFields = Record<string, string | number | boolean | null>
@@ -9,7 +9,7 @@ export type LogFields = Record<string, string | number | boolean | null>
  * A log that cannot be written is said on stderr and never stops the work.
  */
 export function appendLog(path: string, at: number, level: LogLevel, message: string, fields: LogFields = {}): void {
-  const line = redact(JSON.stringify({ time: new Date(at).toISOString(), level, message, ...fields }))
+  const line = redactedJson({ time: new Date(at).toISOString(), level, message, ...fields }, ['time', 'level'])
   try {
     appendFileSync(path, `${line}\n`, { mode: 0o600 })
   } catch (error) {

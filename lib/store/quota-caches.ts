@@ -1,5 +1,5 @@
 import { MergedQuotaCache } from '../domain/quota-cache.ts'
-import { existsSync } from '../edges/fs.ts'
+import { readFileSync } from '../edges/fs.ts'
 import { publish } from '../edges/publish.ts'
 import { type JsonReading, readJson } from '../edges/read-json.ts'
 import type { Paths } from '../paths.ts'
@@ -10,8 +10,8 @@ export function readMergedCache(paths: Paths): JsonReading<MergedQuotaCache> {
 }
 
 /**
- * Publishes both caches, unless all but the time of merging is as it stands there already: a young `ts` over the same
- * figures tells nobody anything.
+ * Publishes each cache, unless all but the time of merging is as it stands there already: a young `ts` over the same
+ * figures tells nobody anything. Each is compared for itself: a run that was killed between the two left only one new.
  * @param standing what was found there, or null to write in any case
  */
 export async function saveQuotaCaches(
@@ -21,7 +21,15 @@ export async function saveQuotaCaches(
   hotSwap: object,
 ): Promise<void> {
   const same = standing !== null && JSON.stringify({ ...standing, ts: 0 }) === JSON.stringify({ ...merged, ts: 0 })
-  if (same && existsSync(paths.hotSwapQuota)) return
-  await publish(paths.mergedQuota, `${JSON.stringify(merged, null, 2)}\n`)
-  await publish(paths.hotSwapQuota, `${JSON.stringify(hotSwap, null, 2)}\n`)
+  if (!same) await publish(paths.mergedQuota, `${JSON.stringify(merged, null, 2)}\n`)
+  const flat = `${JSON.stringify(hotSwap, null, 2)}\n`
+  if (textOf(paths.hotSwapQuota) !== flat) await publish(paths.hotSwapQuota, flat)
+}
+
+function textOf(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return null // Absent or unreadable: publishing says what is wrong with the place, if anything is.
+  }
 }

@@ -4,7 +4,8 @@
 
 import { basename, dirname, join } from 'node:path'
 import * as v from 'valibot'
-import { closeSync, readdirSync, readFileSync, renameSync, unlinkSync } from '../edges/fs.ts'
+import type { CredentialStore } from '../domain/credential-store.ts'
+import { closeSync, readdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from '../edges/fs.ts'
 import {
   ensurePrivateDir,
   openNew,
@@ -14,6 +15,7 @@ import {
   syncDirectory,
   writeFully,
 } from '../edges/publish.ts'
+import { readJson } from '../edges/read-json.ts'
 import { hideSecret } from '../edges/redact.ts'
 
 const INTENT_BYTES = 4096
@@ -56,13 +58,18 @@ export interface RefreshJournal {
   close(): void
 }
 
-/** Names a login in files and locks by its directory, whatever its slot is called today. 16 hex digits. */
-export function loginKey(configDir: string): string {
-  return sha256(configDir).slice(0, 16)
+/** Names a login in files and locks by the place of its store, whatever names lead to it. 16 hex digits. */
+export function loginKey(store: Pick<CredentialStore, 'place'>): string {
+  return sha256(store.place()).slice(0, 16)
 }
 
-export function journalPath(journalDir: string, configDir: string): string {
-  return join(journalDir, `refresh-${loginKey(configDir)}.journal`)
+/**
+ * Beside the login itself: then every Vigil finds it that works on that login, and it is there exactly when the login is.
+ * null: the login's directory is gone.
+ */
+export function journalPath(store: Pick<CredentialStore, 'place' | 'directory'>): string | null {
+  const directory = store.directory()
+  return directory === null ? null : join(directory, `.vigil-refresh-${loginKey(store)}.journal`)
 }
 
 /** Tells one refresh token from another without being one. */
@@ -76,7 +83,6 @@ export function fingerprint(refreshToken: string): string {
  * @throws Error when the space is not to be had; what stood there still stands
  */
 export async function beginJournal(path: string, intent: RefreshIntent): Promise<RefreshJournal> {
-  ensurePrivateDir(dirname(path))
   // Of a run that was killed just here. The login's lock is held, so they are nobody's any more.
   for (const name of readdirSync(dirname(path))) {
     if (name.startsWith(`.${basename(path)}.`) && name.endsWith('.vigil-tmp')) discard(join(dirname(path), name))
@@ -115,7 +121,9 @@ export function readJournal(path: string): JournalReading {
   try {
     bytes = readFileSync(path)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { state: 'absent' }
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return { state: 'absent' }
+    if (code === 'EISDIR') return { state: 'corrupt' }
     throw error
   }
   const intent = v.safeParse(Intent, unsealed(bytes.subarray(0, INTENT_BYTES)))
@@ -127,19 +135,43 @@ export function readJournal(path: string): JournalReading {
   return { state: 'answered', intent: intent.output, answer: { ...answer.output, body } }
 }
 
-/** Every journal that waits to be finished, also of accounts that left the registry. */
-export function listJournals(journalDir: string): string[] {
+export async function clearJournal(path: string): Promise<void> {
+  await removeDurably(path)
+}
+
+/** Whose refresh is under way, so that it is finished even if its account leaves the registry meanwhile. No token in it. */
+const Pointer = v.object({ slot: v.string(), configDir: v.string(), isDefault: v.boolean() })
+export type RefreshPointer = v.InferOutput<typeof Pointer>
+
+export function pointTo(pointersDir: string, key: string, account: RefreshPointer): void {
+  ensurePrivateDir(pointersDir)
+  const { slot, configDir, isDefault } = account
+  writeFileSync(join(pointersDir, `${key}.json`), JSON.stringify({ slot, configDir, isDefault }), { mode: 0o600 })
+}
+
+export function removePointer(pointersDir: string, key: string): void {
+  discard(join(pointersDir, `${key}.json`))
+}
+
+export function listPointers(pointersDir: string): Array<{ key: string; account: RefreshPointer | null }> {
   let names: string[]
   try {
-    names = readdirSync(journalDir)
+    names = readdirSync(pointersDir)
   } catch {
     return [] // No directory yet: nothing was ever begun.
   }
-  return names.filter(name => /^refresh-[0-9a-f]{16}\.journal$/.test(name)).map(name => join(journalDir, name))
+  return names
+    .filter(name => /^[0-9a-f]{16}\.json$/.test(name))
+    .map(name => ({ key: name.slice(0, 16), account: readPointer(join(pointersDir, name)) }))
 }
 
-export async function clearJournal(path: string): Promise<void> {
-  await removeDurably(path)
+function readPointer(path: string): RefreshPointer | null {
+  try {
+    const reading = readJson(path, Pointer)
+    return reading.state === 'present' ? reading.value : null
+  } catch {
+    return null // A directory in its place, or no permission: nothing can be followed from it.
+  }
 }
 
 /** JSON with its check sum, filled up with spaces: a write that was cut by a power failure reads as nothing. */

@@ -31,10 +31,13 @@ const storedIsCurrent = (n = 0) => {
 }
 /** What nobody may find after any run: journals, staging files, lock directories. */
 const leftovers = () => {
-  const journal = existsSync(vigil.paths.journal) ? readdirSync(vigil.paths.journal) : []
-  const beside = readdirSync(vigil.dir(0)).filter(name => name.endsWith('.vigil-tmp') || name.endsWith('.lock'))
-  return [...journal, ...beside, ...(existsSync(`${vigil.dir(0)}.lock`) ? ['.claude.lock'] : [])]
+  const pointers = existsSync(vigil.paths.refreshing) ? readdirSync(vigil.paths.refreshing) : []
+  const ours = /\.(vigil-tmp|lock)$/
+  const beside = readdirSync(vigil.dir(0)).filter(name => ours.test(name) || name.endsWith('.journal'))
+  return [...pointers, ...beside, ...(existsSync(`${vigil.dir(0)}.lock`) ? ['.claude.lock'] : [])]
 }
+/** A journal and the pointer to it. */
+const UNFINISHED = [expect.stringMatching(/^[0-9a-f]{16}\.json$/), expect.stringMatching(/^\.vigil-refresh-[0-9a-f]{16}\.journal$/)]
 
 describe('a login that is due', () => {
   it('is refreshed with one POST, its siblings kept, and nothing left behind', async () => {
@@ -151,7 +154,7 @@ describe('an answer that never came', () => {
       vigil.standIn.fault({ endpoint: 'token', action: kind === 'truncate' ? { kind, bytes: 10 } : { kind } })
       expect((await vigil.run('refresh-tokens')).code).toBe(75)
       expect(outcome()).toMatchObject({ outcome: 'in_doubt' })
-      expect(leftovers()).toHaveLength(1)
+      expect(leftovers()).toEqual(UNFINISHED)
       expect(vigil.registry()).toContain('status: active')
       expect((await vigil.run('refresh-tokens')).code).toBe(0)
       if (kind === 'drop-before') expect(storedIsCurrent()).toBe(true)
@@ -177,7 +180,7 @@ describe('an answer that never came', () => {
     const run = await vigil.run('refresh-tokens')
     expect(run.code).toBe(1)
     expect(run.stderr).toContain('in a form that Vigil does not know')
-    expect(leftovers()).toHaveLength(1)
+    expect(leftovers()).toEqual(UNFINISHED)
   })
 })
 

@@ -259,7 +259,7 @@ test.concurrent('no token is shown, whatever the token endpoint answers', async 
     expect(vigil.standIn.state().faultsLeft, `${name} struck; ${JSON.stringify(first)}`).toBe(0)
     const second = await run('refresh-tokens')
     // An answer that nobody understands stays in the journal for the next run, as after a kill; no longer.
-    const kept = first.problems.filter(problem => !problem.includes('/session-health/journal/'))
+    const kept = first.problems.filter(problem => !/\.vigil-refresh-[0-9a-f]{16}\.journal/.test(problem))
     return [...kept, ...second.problems.map(problem => `the second time, ${problem}`)]
   })
 })
@@ -293,7 +293,7 @@ test.concurrent('no token is shown by a run that is told to stop while nobody an
     })
     await tools.until('the request was there', () => vigil.standIn.state().faultsLeft === 0)
     process.kill(pid, 'SIGTERM')
-    const stopped = (await running).problems.filter(problem => !problem.includes('/session-health/journal/'))
+    const stopped = (await running).problems.filter(problem => !/\.vigil-refresh-[0-9a-f]{16}\.journal/.test(problem))
     expect([...stopped, ...(await run(job)).problems], `${job}, ${kind}`).toEqual([])
   })
 })
@@ -391,13 +391,13 @@ test.concurrent('a killed run leaves tokens only in the store, beside it for the
   await tools.inParallel([0, 1], 2, async lane => {
     const { vigil, loginAgain, run, inFiles } = await canary(lifetime)
     loginAgain()
-    const steps = (await recordSteps(vigil)).filter(step => /journal|credentials|lock$/.test(step.path ?? 'socket'))
+    const steps = (await recordSteps(vigil)).filter(step => /journal|refreshing|credentials|lock$/.test(step.path ?? 'socket'))
     expect(steps.length).toBeGreaterThan(20)
     for (const step of steps.filter((_, index) => index % 2 === lane)) {
       loginAgain()
       const killed = await strike(vigil, step, 'signal=SIGKILL')
       if (step.path !== null) expect(killed.signal, nameOf(step, vigil.home)).toBe('SIGKILL')
-      const allowed = /^~\/\.claude\/(session-health\/journal\/|\.[^/]*credentials[^/]*\.vigil-tmp: )/
+      const allowed = /^~\/\.claude\/\.([^/]*vigil-refresh[^/]*|[^/]*credentials[^/]*\.vigil-tmp: )/
       const left = [...inFiles().filter(leak => !allowed.test(leak)), ...openToOthers(vigil)]
       tools.removeClaudeLocks(vigil)
       const next = await run('refresh-tokens')

@@ -155,14 +155,19 @@ export function expectNoTornFile(home: string): void {
   }
 }
 
+/** The journals that lie beside the n-th login. */
+export function journals(vigil: ScratchVigil, n = 0): string[] {
+  return readdirSync(vigil.dir(n)).filter(name => name.endsWith('.journal'))
+}
+
 /**
  * Of a refresh nothing is left but the store: no journal, and no temporary file beside either. Temporary files of
  * tokenless caches are the janitor's, an hour later (durability.md).
  */
 export function expectNothingLeft(vigil: ScratchVigil, n = 0): void {
-  const inJournal = filesBelow(vigil.paths.journal)
+  const unfinished = [...journals(vigil, n), ...filesBelow(vigil.paths.refreshing)]
   const besideStore = readdirSync(vigil.dir(n)).filter(name => /credentials.*tmp/.test(name))
-  expect([...inJournal, ...besideStore], 'journals, and temporary files beside them and the store').toEqual([])
+  expect([...unfinished, ...besideStore], 'journals, and temporary files beside them and the store').toEqual([])
 }
 
 /** The three directories that Claude Code takes as locks around the n-th login, in its order. */

@@ -28,7 +28,6 @@ describe('what an answer of the token endpoint means', () => {
         refreshTokenExpiresAt: NOW + 60_000,
         scopes: ['x', 'y'],
       },
-      account: { uuid: 'u', email: 'me@example.com' },
     })
   })
   it('needs no more than the access token and its life', () => {
@@ -55,7 +54,9 @@ describe('what an answer of the token endpoint means', () => {
     ['200 without a token', 200, { expires_in: 5 }, 'inDoubt'],
     ['200 with an empty token', 200, { access_token: '', expires_in: 5 }, 'inDoubt'],
     ['200 that is no JSON', 200, 'OK', 'inDoubt'],
-    ['200 with a life of nothing', 200, { access_token: 'a', expires_in: 0 }, 'inDoubt'],
+    ['200 with a life of nothing', 200, { access_token: 'a', expires_in: 0 }, 'tokens'],
+    ['201 with tokens', 201, { access_token: 'a', refresh_token: 'r' }, 'tokens'],
+    ['200 with odd fields beside the token', 200, { access_token: 'a', expires_in: {}, scope: [], account: { uuid: 5 } }, 'tokens'],
     ['204', 204, '', 'inDoubt'],
   ] as const)('%s', (_name, status, body, kind) => {
     expect(answer(status, body).kind).toBe(kind)
