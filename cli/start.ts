@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { discoverLogins } from '../lib/flows/discover-logins.ts'
 import { type Environment, readEnvironment } from '../lib/settings.ts'
+import { SettingsError } from '../lib/settings-error.ts'
 import { readRegistry } from '../lib/store/accounts.ts'
 import { CRON_PERIOD_MS, type JobName } from '../lib/timings.ts'
 import { spawnJob, spawnVigil } from './spawn.ts'
@@ -16,10 +17,24 @@ const environment = readEnvironment()
 if (await hasLogin(environment)) await realRound(environment)
 else await demoRound(environment)
 
+/** Writes nothing into the home: where no login is, nothing of a newcomer's is touched. */
 async function hasLogin({ paths, childEnv }: Environment): Promise<boolean> {
-  const registry = await readRegistry(paths)
-  if (registry !== null) return registry.accounts.length > 0
-  return (await discoverLogins({ paths, job: 'start', now: Date.now(), environment: { childEnv } })).length > 0
+  try {
+    const registry = await readRegistry(paths, 'leave')
+    if (registry !== null) return registry.accounts.length > 0
+  } catch (error) {
+    if (error instanceof SettingsError) return true // The round says what is wrong with it.
+    throw error
+  }
+  // What `security` says on stderr needs a place, and logs/ is not there before the first job. Without one, no Keychain
+  // could be asked, and a Mac without any login would seem to have one.
+  const logs = mkdtempSync(join(tmpdir(), 'vigil-start-'))
+  try {
+    const look = { paths: { ...paths, logs }, job: 'start', now: Date.now(), environment: { childEnv } }
+    return (await discoverLogins(look)).found.length > 0
+  } finally {
+    rmSync(logs, { recursive: true, force: true })
+  }
 }
 
 async function realRound({ childEnv }: Environment): Promise<void> {

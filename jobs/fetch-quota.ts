@@ -4,7 +4,8 @@
 import { resultOfError } from '../lib/domain/run-record.ts'
 import { inParallel } from '../lib/edges/in-parallel.ts'
 import { loadAccounts } from '../lib/flows/load-accounts.ts'
-import { lookAtQuota, observeQuota, type QuotaLook, twinsOf } from '../lib/flows/observe-quota.ts'
+import { lookAtQuota } from '../lib/flows/look-at-quota.ts'
+import { observeQuota } from '../lib/flows/observe-quota.ts'
 import { publishQuota, reportFalseFreshness } from '../lib/flows/publish-quota.ts'
 import { runJob } from '../lib/job.ts'
 import { QUOTA_CONCURRENCY } from '../lib/timings.ts'
@@ -13,19 +14,9 @@ await runJob('fetch-quota', async run => {
   const { accounts, current } = await loadAccounts(run)
   if (accounts.length === 0) run.log('info', 'no Claude Code login was found; log in with: claude /login')
   const standing = reportFalseFreshness(run)
-  const looks: QuotaLook[] = []
-  for (const account of accounts) looks.push(await lookAtQuota(account, run))
-  const twins = twinsOf(looks)
-  await inParallel(looks, QUOTA_CONCURRENCY, run.signal, async look => {
-    const { slot } = look.account
-    const twin = twins.get(slot)
-    if (twin !== undefined)
-      run.report(slot, {
-        outcome: 'shared',
-        reason: `the same login as ${twin}, which is asked for both`,
-        failure: null,
-      })
-    else run.report(slot, await observeQuota(look, run).catch(resultOfError))
+  const round = await lookAtQuota(accounts, run)
+  await inParallel(round.looks, QUOTA_CONCURRENCY, run.signal, async look => {
+    run.report(look.account.slot, await observeQuota(look, round, run).catch(resultOfError))
   })
-  await publishQuota(looks, current, standing, run)
+  await publishQuota(round.looks, current, standing, run)
 })

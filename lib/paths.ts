@@ -18,6 +18,8 @@ export interface Paths {
   mergedQuota: string
   /** What vigil.yaml meant when it was last parsed, without its secrets. */
   parsedSettings: string
+  /** What claude-sessions.yaml meant when it was last parsed. */
+  parsedAccounts: string
   hotSwapQuota: string
   billing: string
   subscription: string
@@ -43,6 +45,7 @@ export function pathsFor(home: string, vigilHome: string): Paths {
     refreshing: join(health, 'refreshing'),
     mergedQuota: join(health, 'merged-quota-cache.json'),
     parsedSettings: join(health, 'parsed', 'vigil.json'),
+    parsedAccounts: join(health, 'parsed', 'claude-sessions.json'),
     hotSwapQuota: join(health, 'hot-swap-quota.json'),
     billing: join(health, 'billing-shared.json'),
     subscription: join(config, 'subscription.yaml'),

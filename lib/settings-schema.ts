@@ -1,9 +1,10 @@
 // What vigil.yaml may say. Every problem is reported at once, each with its line, in words that say what to write instead.
 import * as v from 'valibot'
-import { LineCounter, type Node, parseDocument } from 'yaml'
+import { LineCounter, parseDocument } from 'yaml'
 import { mayReceiveTokens } from './edges/http.ts'
 import { type AllSettings, DEFAULT_SETTINGS } from './settings-defaults.ts'
 import { SettingsError } from './settings-error.ts'
+import { byLine, describeIssue, lineFinder, readData } from './settings-problems.ts'
 import { checkTimings, DAY_MS, HOUR_MS, MINUTE_MS } from './timings.ts'
 
 const UNIT_MS: Record<string, number> = { ms: 1, s: 1000, m: MINUTE_MS, h: HOUR_MS, d: DAY_MS }
@@ -46,7 +47,10 @@ const endpoint = v.pipe(
 /** A header's value: with anything else, every request would fail before it is sent. */
 const headerText = v.pipe(
   oneLine,
-  v.regex(/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/, 'has to be plain ASCII text, without accents, dashes or quotes of other alphabets'),
+  v.regex(
+    /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/,
+    'has to be plain ASCII text, without accents, dashes or quotes of other alphabets',
+  ),
 )
 const flag = v.boolean('has to be true or false')
 
@@ -100,7 +104,10 @@ export const SettingsFile = v.strictObject({
       email: v.optional(
         v.nullable(
           v.strictObject({
-            to: v.pipe(v.array(oneLine, 'is no list; write addresses such as [me@example.com]'), v.minLength(1, 'needs at least one address')),
+            to: v.pipe(
+              v.array(oneLine, 'is no list; write addresses such as [me@example.com]'),
+              v.minLength(1, 'needs at least one address'),
+            ),
             from: oneLine,
             smtp: v.strictObject({
               host: oneLine,
@@ -145,26 +152,13 @@ type SettingsFile = v.InferOutput<typeof SettingsFile>
 export function parseSettings(text: string): AllSettings {
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
-  if (document.errors.length > 0) {
-    throw new SettingsError(
-      'vigil.yaml',
-      document.errors.map(error => `line ${lines.linePos(error.pos[0]).line}: ${error.message}`),
-    )
-  }
-  const lineOf = (path: readonly (string | number)[]): string => {
-    for (let depth = path.length; depth > 0; depth--) {
-      const at = keyOrValueAt(document, path.slice(0, depth))
-      if (at !== null) return `line ${lines.linePos(at).line}: `
-    }
-    return ''
-  }
-  const data: unknown = document.toJS() ?? {}
-  if (typeof data !== 'object' || Array.isArray(data)) {
-    throw new SettingsError('vigil.yaml', ['the file has to be a section with keys of its own, such as: refresh: off'])
-  }
+  const lineOf = lineFinder(document, lines)
+  const data = readData(text, document, lines)
   const result = v.safeParse(SettingsFile, data, { abortPipeEarly: true })
-  if (!result.success)
-    throw new SettingsError('vigil.yaml', result.issues.map(issue => describeIssue(issue, lineOf)).sort(byLine))
+  if (!result.success) {
+    const problems = result.issues.map(issue => describeIssue(issue, lineOf))
+    throw new SettingsError('vigil.yaml', problems.sort(byLine))
+  }
   const settings = toSettings(result.output)
   const broken = checkTimings(settings)
   if (broken.length > 0) {
@@ -174,35 +168,6 @@ export function parseSettings(text: string): AllSettings {
     )
   }
   return settings
-}
-
-/** In the order of the file, as a person goes through it. */
-function byLine(one: string, other: string): number {
-  const line = (text: string) => Number(/^line (\d+)/.exec(text)?.[1] ?? 0)
-  return line(one) - line(other)
-}
-
-function describeIssue(issue: v.BaseIssue<unknown>, lineOf: (path: (string | number)[]) => string): string {
-  const path = (issue.path ?? []).map(item => item.key as string | number)
-  const name = path.join('.') || 'the file'
-  const where = lineOf(path)
-  if (issue.type === 'strict_object') {
-    if (issue.expected === 'never')
-      return `${where}${name} is unknown here; check its spelling and indentation, or remove it`
-    if (issue.received === 'undefined') return `${where}${name} is missing`
-    return `${where}${name} has to be a section with keys of its own`
-  }
-  const shown = typeof issue.input === 'object' ? '' : ` (it is ${JSON.stringify(issue.input)})`
-  return `${where}${name} ${issue.message}${shown}`
-}
-
-function keyOrValueAt(document: ReturnType<typeof parseDocument>, path: readonly (string | number)[]): number | null {
-  const parent = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true)
-  const pair = (parent as { items?: Array<{ key?: Node & { value?: unknown } }> } | null)?.items?.find(
-    item => item.key?.value === path[path.length - 1],
-  )
-  const node = pair?.key ?? (document.getIn(path, true) as Node | undefined)
-  return node?.range?.[0] ?? null
 }
 
 function toSettings(file: SettingsFile): AllSettings {

@@ -158,9 +158,10 @@ const SEAL_GRAIN_NS = 2_000_000_000n
 async function keepSettings(paths: Paths, kept: KeptSettings, now: number): Promise<void> {
   const changedNs = BigInt(kept.seal.split(' ')[3]!)
   const nowNs = BigInt(now) * 1_000_000n
-  if (nowNs - changedNs < SEAL_GRAIN_NS || sealOf(paths) !== kept.seal) return
+  if (nowNs - changedNs < SEAL_GRAIN_NS) return
   const { ensurePrivateDir, publish } = await import('./edges/publish.ts')
   try {
+    if (sealOf(paths) !== kept.seal) return
     ensurePrivateDir(dirname(paths.parsedSettings))
     await publish(paths.parsedSettings, JSON.stringify(kept))
   } catch {

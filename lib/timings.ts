@@ -13,6 +13,12 @@ export const CRON_PERIOD_MS = {
 } as const
 export type JobName = keyof typeof CRON_PERIOD_MS
 
+/**
+ * After a 401, a login that Vigil renewed less than this ago is left as it is: then the endpoint is at fault, and an
+ * endpoint that refuses every token must not cost a rotation in every run.
+ */
+export const RENEW_AGAIN_AFTER_MS = 30 * MINUTE_MS
+
 /** At most so long is a run put off so that many machines do not ask in the same second. */
 export const START_JITTER_MS = 20_000
 

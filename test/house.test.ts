@@ -87,7 +87,10 @@ describe('the house', () => {
   it('reads the environment in one place and the clock in few', () => {
     const code = [...sources('lib'), ...sources('jobs')]
     expect(code.filter(file => read(file).includes('process.env'))).toEqual(['lib/settings.ts'])
-    expect(code.filter(file => /Date\.now|new Date\(\)/.test(read(file)))).toEqual(['lib/edges/lock-beat.ts', 'lib/job.ts'])
+    expect(code.filter(file => /Date\.now|new Date\(\)/.test(read(file)))).toEqual([
+      'lib/edges/lock-beat.ts',
+      'lib/job.ts',
+    ])
   })
   it('keeps a job a recipe of at most 60 lines', () => {
     for (const file of sources('jobs')) expect([file, read(file).split('\n').length <= 60]).toEqual([file, true])

@@ -1,39 +1,97 @@
 import { join } from 'node:path'
-import { readdirSync, realpathSync } from '../edges/fs.ts'
+import type { Account, Identity } from '../domain/account.ts'
+import type { StoreReading } from '../domain/credential-store.ts'
+import { existsSync, readdirSync } from '../edges/fs.ts'
+import { directoryOf } from '../store/accounts.ts'
 import { readIdentity } from '../store/identity.ts'
 import type { AccountsContext } from './load-accounts.ts'
 import { openCredentialStore } from './open-credential-store.ts'
 
-/** `~/.claude`, then each `~/.claude-*`, that holds a login, also one that is over: it is an account all the same. */
+/** A directory that is left out: its token and the one of `original` are one login, and using both ends that login. */
+export interface CopiedLogin {
+  configDir: string
+  original: string
+  /** `sameLogin`: by its token or by who is logged in. `unnamed`: it holds a login, and nothing says whose. */
+  why: 'sameLogin' | 'unnamed'
+}
+
+interface FoundLogin {
+  configDir: string
+  isDefault: boolean
+  identity: Identity | null
+  reading: StoreReading
+}
+
+/**
+ * `~/.claude`, then each `~/.claude-*`, that holds a login, also one that is over: it is an account all the same. Copies of
+ * a login (`cp -r ~/.claude ~/.claude-backup`) are told apart from it: a copied token that is spent, sent once more, would
+ * end the login that a person works with.
+ */
 export async function discoverLogins(
-  context: AccountsContext,
-): Promise<Array<{ slot: string; configDir: string; email: string | null }>> {
-  const { home } = context.paths
-  const candidates = [
-    '.claude',
-    ...namesIn(home)
-      .filter(name => name.startsWith('.claude-'))
-      .sort(),
-  ]
-  const found = []
-  const seen = new Set<string>()
-  for (const name of candidates) {
-    const configDir = join(home, name)
-    // A link to a directory that was found already is the same login, and must not be refreshed as two.
-    const real = realDirectory(configDir)
-    if (real === null || seen.has(real)) continue
-    seen.add(real)
-    const isDefault = name === '.claude'
-    const store = await openCredentialStore(
-      { configDir, isDefault },
-      { paths: context.paths, childEnv: context.environment.childEnv, job: context.job },
-    )
-    const { state } = await store.read()
-    if (state === 'absent' || state === 'noLogin') continue
-    const identity = await readIdentity(configDir, isDefault, home)
-    found.push({ slot: `slot-${found.length + 1}`, configDir, email: identity?.email ?? null })
+  context: Omit<AccountsContext, 'log'>,
+): Promise<{ found: Array<Pick<Account, 'slot' | 'configDir' | 'email'>>; copies: CopiedLogin[] }> {
+  const copies: CopiedLogin[] = []
+  /** The directories of one login each. */
+  const groups: FoundLogin[][] = []
+  for (const login of await loginsIn(context)) {
+    const group = groups.find(others => others.some(other => isSameLogin(other, login)))
+    const first = groups[0]?.[0]
+    if (group) group.push(login)
+    // Claude Code names who is logged in within each directory that it was given, and for ~/.claude beside it: a copy of
+    // that one names nobody.
+    else if (first?.isDefault && login.identity === null && mayHoldRefreshToken(login))
+      copies.push({ configDir: login.configDir, original: first.configDir, why: 'unnamed' })
+    else groups.push([login])
   }
-  return found
+  const found = groups.map((group, index) => {
+    const original = group.reduce((best, login) => (expiresAt(login) > expiresAt(best) ? login : best))
+    for (const { configDir } of group.filter(login => login !== original))
+      copies.push({ configDir, original: original.configDir, why: 'sameLogin' })
+    return { slot: `slot-${index + 1}`, configDir: original.configDir, email: original.identity?.email ?? null }
+  })
+  return { found, copies }
+}
+
+async function loginsIn({ paths, environment, job }: Omit<AccountsContext, 'log'>): Promise<FoundLogin[]> {
+  const names = namesIn(paths.home).filter(name => name.startsWith('.claude-'))
+  const logins: FoundLogin[] = []
+  const seen = new Set<string>()
+  for (const name of ['.claude', ...names.sort()]) {
+    const configDir = join(paths.home, name)
+    // A link to a directory that was found already is the same login, and must not be refreshed as two.
+    const directory = directoryOf(configDir)
+    if (!existsSync(configDir) || seen.has(directory)) continue
+    seen.add(directory)
+    const isDefault = name === '.claude'
+    const store = await openCredentialStore({ configDir, isDefault }, { paths, childEnv: environment.childEnv, job })
+    const reading = await store.read()
+    if (reading.state === 'absent' || reading.state === 'noLogin') continue
+    logins.push({ configDir, isDefault, identity: await readIdentity(configDir, isDefault, paths.home), reading })
+  }
+  return logins
+}
+
+function isSameLogin(one: FoundLogin, other: FoundLogin): boolean {
+  const token = refreshToken(one)
+  if (token !== null && token === refreshToken(other)) return true
+  return (
+    one.identity !== null &&
+    one.identity.accountUuid === other.identity?.accountUuid &&
+    one.identity.organizationUuid === other.identity.organizationUuid
+  )
+}
+
+function refreshToken({ reading }: FoundLogin): string | null {
+  return (reading.state === 'present' && reading.credential.refreshToken) || null
+}
+
+function mayHoldRefreshToken(login: FoundLogin): boolean {
+  return login.reading.state !== 'present' || refreshToken(login) !== null
+}
+
+/** Whoever uses the login moves this on, so of several the latest one is no old copy. */
+function expiresAt({ reading }: FoundLogin): number {
+  return reading.state === 'present' ? reading.credential.expiresAt : 0
 }
 
 function namesIn(home: string): string[] {
@@ -41,13 +99,5 @@ function namesIn(home: string): string[] {
     return readdirSync(home)
   } catch {
     return [] // No home to read: no login to find.
-  }
-}
-
-function realDirectory(path: string): string | null {
-  try {
-    return realpathSync(path)
-  } catch {
-    return null // Not there, or a link that leads nowhere.
   }
 }

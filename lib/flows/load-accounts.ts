@@ -1,6 +1,8 @@
 // Which accounts there are: the registry, or, where there is none yet, the logins that the home folder holds.
+import { loginCommand, tildePath } from '../domain/account.ts'
 import type { Paths } from '../paths.ts'
 import { readRegistry, writeFirstRegistry } from '../store/accounts.ts'
+import type { CopiedLogin } from './discover-logins.ts'
 
 type Registry = NonNullable<Awaited<ReturnType<typeof readRegistry>>>
 
@@ -9,6 +11,7 @@ export interface AccountsContext {
   job: string
   now: number
   environment: { childEnv: Record<string, string> }
+  log?: (level: 'warn', message: string) => void
 }
 
 /**
@@ -16,10 +19,22 @@ export interface AccountsContext {
  * @throws SettingsError when the registry cannot be used
  */
 export async function loadAccounts(context: AccountsContext): Promise<Registry> {
-  const registry = await readRegistry(context.paths)
+  const { paths, job, now } = context
+  const registry = await readRegistry(paths)
   if (registry !== null) return registry
   const { discoverLogins } = await import('./discover-logins.ts')
-  const found = await discoverLogins(context)
+  const { found, copies } = await discoverLogins(context)
+  for (const copy of copies) context.log?.('warn', aboutCopy(copy, paths.home))
   if (found.length === 0) return { current: null, accounts: [] }
-  return writeFirstRegistry(context.paths, context.job, context.now, found)
+  return writeFirstRegistry(paths, job, now, found)
+}
+
+function aboutCopy({ configDir, original, why }: CopiedLogin, home: string): string {
+  const [copy, first] = [tildePath(configDir, home), tildePath(original, home)]
+  const what =
+    why === 'sameLogin'
+      ? `holds the same login as ${first}`
+      : `is most likely a copy of ${first}: nothing in it says whose login it is`
+  const login = loginCommand({ configDir, isDefault: copy === '~/.claude' }, home)
+  return `${copy} was left out, for it ${what}, and renewing both would end that login; log in there separately (${login}) and add it to claude-sessions.yaml, or remove the copy`
 }

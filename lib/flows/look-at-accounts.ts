@@ -4,9 +4,9 @@ import { judgeFreshness } from '../domain/freshness.ts'
 import { freshLoginState, type LoginState } from '../domain/login-state.ts'
 import type { PoolAccount } from '../domain/pool.ts'
 import { type QuotaObservation, type QuotaWindow, voidIfReset } from '../domain/quota.ts'
-import { type MeasuredAccount, observationOf } from '../domain/quota-cache.ts'
-import { decideRequest } from '../domain/request-budget.ts'
-import { emptySlot } from '../domain/slot.ts'
+import { observationOf } from '../domain/quota-cache.ts'
+import { decideRequest, type RequestHistory } from '../domain/request-budget.ts'
+import { emailOf, emptySlot, historyOf, type MeasuredAccount, ownerOf } from '../domain/slot.ts'
 import type { Problem, StatusAccount, StatusWindow } from '../domain/status.ts'
 import { type AccountFacts, cacheProblem } from '../domain/status-problems.ts'
 import type { Paths } from '../paths.ts'
@@ -14,7 +14,7 @@ import type { Settings } from '../settings.ts'
 import { readIdentity } from '../store/identity.ts'
 import { readLoginState } from '../store/login-states.ts'
 import { readSlot } from '../store/slots.ts'
-import { CRON_PERIOD_MS, HOUR_MS } from '../timings.ts'
+import { CRON_PERIOD_MS } from '../timings.ts'
 
 interface Context {
   paths: Paths
@@ -34,7 +34,7 @@ export async function lookAtAccounts(
   const looks: Look[] = []
   for (const account of accounts) looks.push(await lookAt(account, context.paths, problems))
   const facts = looks.map(look => ({
-    account: describe(look, observationOf(look, looks), context),
+    account: describe(look, observationOf(look, looks, context.now), historyOf(look, looks, context.now), context),
     login: loginCommand(look.account, context.paths.home),
   }))
   const pool = facts.map(({ account }) => ({
@@ -66,10 +66,12 @@ async function lookAt(account: Account, paths: Paths, problems: Problem[]): Prom
   const reading = tolerant(`slots/${name}.json`, () => readSlot(paths, name, configDir))
   if (reading?.trouble) problems.push(cacheProblem(reading.trouble, undefined, name))
   const login = tolerant(`logins/${name}.json`, () => readLoginState(paths.logins, account))
+  const slot = reading?.slot ?? emptySlot(name, configDir)
+  const owner = ownerOf(identity, slot)
   return {
-    account: { ...account, email: account.email ?? identity?.email ?? null },
-    slot: reading?.slot ?? emptySlot(name, configDir),
-    accountUuid: identity?.accountUuid ?? null,
+    account: { ...account, email: emailOf(account, identity, owner) },
+    slot,
+    owner,
     login: login ?? freshLoginState(account),
   }
 }
@@ -77,6 +79,7 @@ async function lookAt(account: Account, paths: Paths, problems: Problem[]): Prom
 function describe(
   { account, slot, login }: Look,
   seen: QuotaObservation | null,
+  history: RequestHistory,
   { paths, settings, now }: Context,
 ): AccountFacts['account'] {
   const { quota } = settings
@@ -85,7 +88,7 @@ function describe(
     standingOf(account)
   ]
   const since = account.inactiveSince === null ? Number.NaN : Date.parse(account.inactiveSince)
-  const decision = decideRequest(slot.requests, seen?.measuredAt ?? null, now, {
+  const decision = decideRequest(history, seen?.measuredAt ?? null, now, {
     everyMs: quota.everyMs,
     cronPeriodMs: CRON_PERIOD_MS['fetch-quota'],
     maxRequestsPerHour: quota.maxRequestsPerHour,
@@ -105,7 +108,7 @@ function describe(
     login_ends_at: login.loginEndsAt,
     refreshed_at: login.refreshedAt,
     last_attempt: slot.lastAttempt,
-    requests_last_hour: slot.requests.requestedAt.filter(at => Math.abs(now - at) < HOUR_MS).length,
+    requests_last_hour: history.requestedAt.length,
     next_request_not_before: standing === 'active' && decision.do === 'skip' ? decision.untilMs : null,
   }
 }

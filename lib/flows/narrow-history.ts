@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { UsageDay } from '../domain/ccusage.ts'
 import type { Cut } from '../domain/spend.ts'
 import { syncNarrowFolder, type Wanted } from '../store/narrow-folder.ts'
-import { isInPast, type Past, packIds, readRecent, type SpendState, saveRecent } from '../store/spend-state.ts'
+import { isAmong, type Past, packIds, readRecent, type SpendState, saveRecent } from '../store/spend-state.ts'
 import { type Inventory, idsAndLastTime, isSame, type Known, lookAt, type Seen } from '../store/transcripts.ts'
 
 /** A transcript last written to so long before the cut cannot have an entry since, clocks and file systems being inexact. */
@@ -67,6 +67,7 @@ export async function takeIn(
   const recent: Known[] = []
   const wanted: Wanted[] = []
   const newIds = new Set<number>()
+  const since = { cutAt: state.cut.at, dayStartsAt: state.dayStartsAt }
   let moved = false
   for (const seen of files.values()) {
     if (remembered.has(seen.path)) continue
@@ -74,10 +75,10 @@ export async function takeIn(
     if (!entry || !isSame(seen, entry)) {
       if (seen.size > LARGEST_FILE_BYTES) return { doubt: 'a transcript is too large to be looked through' }
       const grown = !entry || (entry.ino === seen.ino && seen.size > entry.size)
-      const look = grown ? lookAt(ground.projectsDir, seen, state.cut.at, entry) : null
+      const look = grown ? lookAt(ground.projectsDir, seen, since, entry) : null
       if (!look) return { doubt: 'a transcript of late was rewritten' }
-      if (look.pastLines > 0) return { doubt: `${look.pastLines} entries from before the cut were added` }
-      if (look.earliestAt < state.dayStartsAt) return { doubt: 'an entry of an earlier day was added' }
+      if (look.beforeCut > 0) return { doubt: `${look.beforeCut} entries from before the cut were added` }
+      if (look.beforeToday > 0) return { doubt: `${look.beforeToday} entries from before today were added` }
       for (const id of look.ids) newIds.add(id)
       entry = look.known
       moved = true
@@ -85,7 +86,8 @@ export async function takeIn(
     recent.push(entry)
     wanted.push({ seen, ranges: entry.ranges })
   }
-  if (isInPast(state, newIds)) return { doubt: 'an entry from before the cut was repeated after it' }
+  const earlier = [state.recentPastIds, ...state.past.map(past => past[5])]
+  if (isAmong(newIds, earlier)) return { doubt: 'a message from before today was told again' }
   const held = syncNarrowFolder(ground.projectsDir, narrowConfigDir(ground.workDir), wanted)
   if (moved) await saveRecent(ground.workDir, state, recent)
   return held
@@ -149,16 +151,18 @@ export function surveyed(
     else state.past.push(known)
   }
   if (recentBytes > seen.bytes * WORTH_SHARE) return pointless(most)
-  const pastIds: number[] = []
-  const ids = new Set<number>()
+  const beforeCut: number[] = []
+  const beforeToday: number[] = []
+  const sinceCut = new Set<number>()
   for (const file of recentFiles) {
-    const look = lookAt(projectsDir, file, cut.at, null)!
-    for (const id of look.pastIds) pastIds.push(id)
-    for (const id of look.ids) ids.add(id)
+    const look = lookAt(projectsDir, file, { cutAt: cut.at, dayStartsAt: ground.dayStartsAt }, null)!
+    for (const id of look.idsBeforeCut) beforeCut.push(id)
+    for (const id of look.idsBeforeToday) beforeToday.push(id)
+    for (const id of [...look.idsBeforeToday, ...look.ids]) sinceCut.add(id)
     state.recent.push(look.known)
   }
-  state.recentPastIds = packIds([...new Set(pastIds)])
-  return { state, repeats: isInPast(state, ids) }
+  state.recentPastIds = packIds([...new Set([...beforeCut, ...beforeToday])])
+  return { state, repeats: isAmong(sinceCut, [packIds(beforeCut), ...state.past.map(past => past[5])]) }
 }
 
 function pastOf(projectsDir: string, file: Seen): Past {

@@ -1,119 +1,125 @@
 // One account's turn in fetch-quota: may it be asked, with which token, what came back, and what is kept of it.
-import { type Account, type Identity, standingOf } from '../domain/account.ts'
+import { type Account, standingOf } from '../domain/account.ts'
+import { CLOCK_TOLERANCE_MS } from '../domain/freshness.ts'
 import type { QuotaObservation } from '../domain/quota.ts'
-import { decideRequest, withoutRateLimit, withRateLimit, withRequest } from '../domain/request-budget.ts'
+import { observationOf } from '../domain/quota-cache.ts'
+import {
+  decideRequest,
+  type RequestDecision,
+  withoutRateLimit,
+  withRateLimit,
+  withRequest,
+} from '../domain/request-budget.ts'
 import type { AccountResult, FailureClass } from '../domain/run-record.ts'
-import type { Slot } from '../domain/slot.ts'
+import { checkedOwner, historyOf, type Slot, takenOver } from '../domain/slot.ts'
 import type { Run } from '../job.ts'
 import type { UsageAnswer } from '../sources/usage-endpoint.ts'
 import { readIdentity } from '../store/identity.ts'
-import { readSlot, updateSlot } from '../store/slots.ts'
-import { CRON_PERIOD_MS, USAGE_TIMEOUT_MS } from '../timings.ts'
+import { updateSlot } from '../store/slots.ts'
+import { CRON_PERIOD_MS, RENEW_AGAIN_AFTER_MS, span, USAGE_TIMEOUT_MS } from '../timings.ts'
 import { VERSION } from '../version.ts'
-
-/** What is known of one account before it is asked. */
-export interface QuotaLook {
-  account: Account
-  identity: Identity | null
-  slot: Slot
-}
-
-export async function lookAtQuota(account: Account, run: Run): Promise<QuotaLook> {
-  const { slot, trouble } = readSlot(run.paths, account.slot, account.configDir)
-  if (trouble) run.log('warn', trouble, { slot: account.slot })
-  const identity = await readIdentity(account.configDir, account.isDefault, run.paths.home)
-  const { observation } = slot
-  if (observation?.accountUuid && identity && observation.accountUuid !== identity.accountUuid) {
-    run.log('info', `${account.slot} holds another login now; the figures of the old one are dropped`, {
-      slot: account.slot,
-    })
-    return {
-      account,
-      identity,
-      slot: { ...slot, observation: null, requests: withoutRateLimit({ ...slot.requests, requestedAt: [] }) },
-    }
-  }
-  return { account, identity, slot }
-}
-
-/**
- * Two slots on one login share its request budget: only the first of them is asked.
- * @returns for each slot that is not asked, the one that is
- */
-export function twinsOf(looks: readonly QuotaLook[]): Map<string, string> {
-  const firstOf = new Map<string, string>()
-  const twins = new Map<string, string>()
-  for (const { account, identity } of looks) {
-    if (identity === null || standingOf(account) !== 'active') continue
-    const login = `${identity.accountUuid} ${identity.organizationUuid ?? ''}`
-    const first = firstOf.get(login)
-    if (first === undefined) firstOf.set(login, account.slot)
-    else twins.set(account.slot, first)
-  }
-  return twins
-}
+import { type QuotaLook, type QuotaRound, type StoredLogin, settleOwner, storedLogin } from './look-at-quota.ts'
 
 /** Asks for one account's figures if they are due and its budget allows; keeps the last good ones when that fails. */
-export async function observeQuota(look: QuotaLook, run: Run): Promise<AccountResult> {
-  const { account, slot } = look
+export async function observeQuota(look: QuotaLook, round: QuotaRound, run: Run): Promise<AccountResult> {
+  const { account } = look
+  if (look.failed !== null) return look.failed
   if (standingOf(account) === 'pausedByPerson') return fact('paused', 'paused by hand; vigil leaves it alone')
-  const decision = decideRequest(slot.requests, slot.observation?.measuredAt ?? null, run.now, {
+  if (!run.settings.quota.sources.includes('oauth'))
+    return fact('off', 'quota.sources does not name oauth: no request is made')
+  const twin = round.twins.get(account.slot)
+  if (twin !== undefined) return fact('shared', `the same login as ${twin}, which is asked for both`)
+  const measuredAt = () => observationOf(look, round.looks, run.now)?.measuredAt ?? null
+  const early = mayAsk(look, round, run, run.now, measuredAt())
+  if (early !== null) return early
+  const stored = await usableLogin(account, run)
+  if ('outcome' in stored) return keepAttempt(look, run, stored)
+  if (settleOwner(look, stored.organizationUuid, run)) {
+    const ofTheOther = mayAsk(look, round, run, run.now, measuredAt())
+    if (ofTheOther !== null) return keepAttempt(look, run, ofTheOther)
+  }
+  const answer = await ask(look, run, stored.accessToken)
+  if (answer.kind !== 'unauthorized') return keepAnswer(look, run, answer)
+  return afterUnauthorized(look, round, run, stored.accessToken)
+}
+
+/** @returns null where a request may be made, or why it may not */
+function mayAsk(
+  look: QuotaLook,
+  { looks }: QuotaRound,
+  run: Run,
+  now: number,
+  measuredAt: number | null,
+): AccountResult | null {
+  const history = historyOf(look, looks, now)
+  const decision: RequestDecision = decideRequest(history, measuredAt, now, {
     everyMs: run.settings.quota.everyMs,
     cronPeriodMs: CRON_PERIOD_MS['fetch-quota'],
     maxRequestsPerHour: run.settings.quota.maxRequestsPerHour,
   })
-  if (decision.do === 'skip') {
-    run.count(`skipped_${decision.code}`)
-    return fact(decision.code, `${decision.reason}; ${slot.requests.requestedAt.length} requests in the last hour`)
-  }
-  const token = await usableToken(account, run)
-  if ('outcome' in token) return keepAttempt(look, run, token)
-  const first = await ask(look, run, token.accessToken)
-  if (first.kind !== 'unauthorized') return keepAnswer(look, run, first)
-  return afterUnauthorized(look, run, token.accessToken)
+  if (decision.do === 'fetch') return null
+  run.count(`skipped_${decision.code}`)
+  return fact(decision.code, `${decision.reason}; ${history.requestedAt.length} requests in the last hour`)
 }
 
 /** 401: one refresh through the same transaction, then one more try if the budget allows, and no third. */
-async function afterUnauthorized(look: QuotaLook, run: Run, rejected: string): Promise<AccountResult> {
-  const { refreshLogin } = await import('./refresh-login.ts')
-  const login = await refreshLogin(look.account, run, rejected)
-  const token = login.usable ? await storedToken(look.account, run) : null
-  if (token === null || token === rejected) {
-    return keepAttempt(look, run, {
-      outcome: 'unauthorized',
-      reason: `the API refused the access token, and it could not be renewed: ${login.reason}`,
-      failure: login.failure,
-    })
+async function afterUnauthorized(
+  look: QuotaLook,
+  round: QuotaRound,
+  run: Run,
+  rejected: string,
+): Promise<AccountResult> {
+  const { account } = look
+  let stored = await storedLogin(account, run)
+  // Another one in the store is somebody's renewal meanwhile, and needs none of ours.
+  if (stored.accessToken === null || stored.accessToken === rejected) {
+    const renewed = stored.accessToken === null ? null : await renewedLately(account, run)
+    if (renewed !== null) return keepAttempt(look, run, problem('unauthorized', renewed, 'temporary'))
+    const { refreshLogin } = await import('./refresh-login.ts')
+    const login = await refreshLogin(account, run, rejected)
+    if (login.usable) stored = await storedLogin(account, run)
+    if (!login.usable || stored.accessToken === null || stored.accessToken === rejected) {
+      return keepAttempt(look, run, {
+        outcome: 'unauthorized',
+        reason: `the API refused the access token, and it could not be renewed: ${login.reason}`,
+        failure: login.failure,
+      })
+    }
   }
-  return keepAnswer(look, run, await ask(look, run, token))
+  settleOwner(look, stored.organizationUuid, run)
+  const spent = mayAsk(look, round, run, run.clock(), null)
+  if (spent !== null) return keepAttempt(look, run, { ...spent, reason: `the token was renewed; ${spent.reason}` })
+  return keepAnswer(look, run, await ask(look, run, stored.accessToken))
+}
+
+/** An endpoint that refuses tokens as young as that is at fault itself; more rotations would not mend it. */
+async function renewedLately(account: Account, run: Run): Promise<string | null> {
+  const { readLoginState } = await import('../store/login-states.ts')
+  const { refreshedAt } = readLoginState(run.paths.logins, account)
+  const agoMs = refreshedAt === null ? Number.POSITIVE_INFINITY : run.clock() - refreshedAt
+  if (agoMs >= RENEW_AGAIN_AFTER_MS || agoMs < -CLOCK_TOLERANCE_MS) return null
+  const minutes = Math.max(0, Math.floor(agoMs / 60_000))
+  return `the API refused an access token that was renewed ${minutes} min ago; it is not renewed again within ${span(RENEW_AGAIN_AFTER_MS)}`
 }
 
 /** An access token that is not known to be expired: such a one would only burn the budget. */
-async function usableToken(account: Account, run: Run): Promise<{ accessToken: string } | AccountResult> {
+async function usableLogin(
+  account: Account,
+  run: Run,
+): Promise<(StoredLogin & { accessToken: string }) | AccountResult> {
   if (standingOf(account) === 'active') {
-    const token = await storedToken(account, run)
-    if (token !== null) return { accessToken: token }
+    const stored = await storedLogin(account, run)
+    if (isGood(stored)) return stored
   }
   const { refreshLogin } = await import('./refresh-login.ts')
   const login = await refreshLogin(account, run)
   if (!login.usable) return { outcome: login.outcome, reason: login.reason, failure: login.failure }
-  const token = await storedToken(account, run)
-  return token === null
-    ? { outcome: 'no_token', reason: 'no access token is stored that is good now', failure: null }
-    : { accessToken: token }
+  const stored = await storedLogin(account, run)
+  return isGood(stored) ? stored : fact('no_token', 'no access token is stored that is good now')
 }
 
-async function storedToken(account: Account, run: Run): Promise<string | null> {
-  const { openCredentialStore } = await import('./open-credential-store.ts')
-  const store = await openCredentialStore(account, {
-    paths: run.paths,
-    childEnv: run.environment.childEnv,
-    job: run.job,
-    signal: run.signal,
-  })
-  const reading = await store.read()
-  if (reading.state !== 'present' || reading.credential.accessToken === '') return null
-  return run.clock() < reading.credential.expiresAt ? reading.credential.accessToken : null
+function isGood(stored: StoredLogin): stored is StoredLogin & { accessToken: string } {
+  return stored.accessToken !== null
 }
 
 interface Asked {
@@ -125,11 +131,10 @@ async function ask(look: QuotaLook, run: Run, accessToken: string): Promise<Usag
   const { fetchUsage } = await import('../sources/usage-endpoint.ts')
   const { account } = look
   const sentAt = run.clock()
-  await updateSlot(run.paths, { job: run.job, now: sentAt }, account.slot, account.configDir, present => ({
-    ...present,
-    observation: sameOwner(present.observation, look) ? present.observation : null,
-    requests: withRequest(present.requests, sentAt),
-  }))
+  look.slot = await updateSlot(run.paths, { job: run.job, now: sentAt }, account.slot, account.configDir, present => {
+    const own = takenOver(present, look.owner)
+    return { ...own, requests: withRequest(own.requests, sentAt) }
+  })
   run.count('requests')
   const answer = await fetchUsage({
     api: run.settings.endpoints.api,
@@ -142,13 +147,22 @@ async function ask(look: QuotaLook, run: Run, accessToken: string): Promise<Usag
 }
 
 async function keepAnswer(look: QuotaLook, run: Run, answer: UsageAnswer & Asked): Promise<AccountResult> {
-  const { identity } = look
   if (answer.kind === 'figures') {
+    if (await isLoginChanged(look, run)) {
+      return keepAttempt(
+        look,
+        run,
+        fact(
+          'login_changed',
+          'somebody logged in while it was asked, so nobody knows whose figures came; next run measures',
+        ),
+      )
+    }
     const observation: QuotaObservation = {
       measuredAt: answer.sentAt,
       source: 'oauth',
-      accountUuid: identity?.accountUuid ?? null,
-      organizationUuid: identity?.organizationUuid ?? null,
+      accountUuid: look.owner?.accountUuid ?? null,
+      organizationUuid: look.owner?.organizationUuid ?? null,
       windows: answer.windows,
       extraUsage: answer.extraUsage,
     }
@@ -182,6 +196,21 @@ async function keepAnswer(look: QuotaLook, run: Run, answer: UsageAnswer & Asked
   )
 }
 
+/** The identity was read at the start, the token after a wait for locks: only one that stayed the same names the owner. */
+async function isLoginChanged(look: QuotaLook, run: Run): Promise<boolean> {
+  const { configDir, isDefault } = look.account
+  const claimed = await readIdentity(configDir, isDefault, run.paths.home)
+  const { accountUuid, organizationUuid } = claimed ?? { accountUuid: null, organizationUuid: null }
+  if (
+    accountUuid === (look.claimed?.accountUuid ?? null) &&
+    organizationUuid === (look.claimed?.organizationUuid ?? null)
+  )
+    return false
+  look.claimed = claimed
+  look.owner = checkedOwner(claimed, null)
+  return true
+}
+
 /** The attempt goes into the slot beside the figures, which keep their own time. */
 async function keepAttempt(
   look: QuotaLook,
@@ -191,15 +220,11 @@ async function keepAttempt(
 ): Promise<AccountResult> {
   const { account } = look
   const at = run.clock()
-  await updateSlot(run.paths, { job: run.job, now: at }, account.slot, account.configDir, present => ({
-    ...change({ ...present, observation: sameOwner(present.observation, look) ? present.observation : null }),
+  look.slot = await updateSlot(run.paths, { job: run.job, now: at }, account.slot, account.configDir, present => ({
+    ...change(takenOver(present, look.owner)),
     lastAttempt: { at, outcome: result.outcome, reason: result.reason },
   }))
   return result
-}
-
-function sameOwner(observation: QuotaObservation | null, look: QuotaLook): boolean {
-  return !observation?.accountUuid || !look.identity || observation.accountUuid === look.identity.accountUuid
 }
 
 function fact(outcome: string, reason: string): AccountResult {

@@ -3,14 +3,14 @@ import {
   buildHotSwapCache,
   buildMergedCache,
   findFalseFreshFlags,
-  type MeasuredAccount,
   type MergedQuotaCache,
 } from '../domain/quota-cache.ts'
+import { emailOf, type MeasuredAccount, type Slot } from '../domain/slot.ts'
 import type { Run } from '../job.ts'
 import { readRegistry } from '../store/accounts.ts'
 import { readMergedCache, saveQuotaCaches } from '../store/quota-caches.ts'
 import { readSlot } from '../store/slots.ts'
-import type { QuotaLook } from './observe-quota.ts'
+import type { QuotaLook } from './look-at-quota.ts'
 
 /**
  * Says what is wrong with the cache that stands there: a flag that calls old figures fresh was the 49-hour bug.
@@ -46,13 +46,19 @@ export async function publishQuota(
   const measured: MeasuredAccount[] = []
   for (const look of looks) {
     const account = registry?.accounts.find(known => known.slot === look.account.slot) ?? look.account
-    const { slot } = readSlot(run.paths, account.slot, account.configDir)
-    measured.push({
-      account: { ...account, email: account.email ?? look.identity?.email ?? null },
-      slot,
-      accountUuid: look.identity?.accountUuid ?? null,
-    })
+    const { claimed, owner } = look
+    measured.push({ account: { ...account, email: emailOf(account, claimed, owner) }, slot: slotNow(look, run), owner })
   }
   const cache = buildMergedCache(measured, registry?.current ?? current, run.clock(), run.settings.quota)
   await saveQuotaCaches(run.paths, standing, cache, buildHotSwapCache(cache, measured))
+}
+
+/** As it is after the account's turn. One that cannot be read costs its own account's figures only. */
+function slotNow(look: QuotaLook, run: Run): Slot {
+  if (look.failed !== null) return look.slot
+  try {
+    return readSlot(run.paths, look.account.slot, look.account.configDir).slot
+  } catch {
+    return look.slot
+  }
 }

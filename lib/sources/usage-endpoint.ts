@@ -78,13 +78,17 @@ const Limit = v.object({
 })
 
 /** Names of the older flat keys, as the newer list calls them. */
-const FLAT_NAMES: Record<string, { name: string; scope: string | null }> = {
-  five_hour: { name: 'five_hour', scope: null },
-  seven_day: { name: 'seven_day', scope: null },
-  seven_day_opus: { name: 'weekly', scope: 'Opus' },
-  seven_day_sonnet: { name: 'weekly', scope: 'Sonnet' },
-}
-const KIND_NAMES: Record<string, string> = { session: 'five_hour', weekly_all: 'seven_day', weekly_scoped: 'weekly' }
+const FLAT_NAMES = new Map<string, { name: string; scope: string | null }>([
+  ['five_hour', { name: 'five_hour', scope: null }],
+  ['seven_day', { name: 'seven_day', scope: null }],
+  ['seven_day_opus', { name: 'weekly', scope: 'Opus' }],
+  ['seven_day_sonnet', { name: 'weekly', scope: 'Sonnet' }],
+])
+const KIND_NAMES = new Map([
+  ['session', 'five_hour'],
+  ['weekly_all', 'seven_day'],
+  ['weekly_scoped', 'weekly'],
+])
 const NOT_WINDOWS = new Set(['limits', 'extra_usage', 'spend'])
 
 function readFigures(json: unknown): UsageAnswer {
@@ -93,34 +97,46 @@ function readFigures(json: unknown): UsageAnswer {
   }
   const body = json as Record<string, unknown>
   const windows: QuotaWindow[] = []
-  const add = (window: QuotaWindow) => {
-    if (!windows.some(known => known.name === window.name && known.scope === window.scope)) windows.push(window)
+  let unreadable = 0
+  /** @param percent as it came: an explicit null is an account that has not been used, anything else has to be a number */
+  const add = (window: Pick<QuotaWindow, 'name' | 'scope'>, percent: unknown, resetsAt: unknown) => {
+    const usedPercent = percentOf(percent)
+    if (usedPercent === null && percent !== null) unreadable += 1
+    const read = { ...window, usedPercent, resetsAt: timeOf(resetsAt) }
+    const known = windows.findIndex(({ name, scope }) => name === window.name && scope === window.scope)
+    if (known === -1) windows.push(read)
+    else if (windows[known]!.usedPercent === null && usedPercent !== null) windows[known] = read
   }
   if (Array.isArray(body['limits'])) {
     for (const item of body['limits']) {
       const limit = v.safeParse(Limit, item)
-      if (!limit.success) continue
+      if (!limit.success) {
+        unreadable += 1
+        continue
+      }
       const { kind, percent, resets_at: resetsAt, scope } = limit.output
       const scopeName = scope ? (scope.model?.display_name ?? scope.model?.id ?? scope.surface ?? 'unnamed') : null
-      add({
-        name: KIND_NAMES[kind] ?? foreignWord(kind),
-        scope: scopeName === null ? null : foreignWord(scopeName),
-        usedPercent: percentOf(percent),
-        resetsAt: timeOf(resetsAt),
-      })
+      add(
+        { name: KIND_NAMES.get(kind) ?? foreignWord(kind), scope: scopeName === null ? null : foreignWord(scopeName) },
+        percent,
+        resetsAt,
+      )
     }
   }
   for (const [key, value] of Object.entries(body)) {
-    if (NOT_WINDOWS.has(key) || typeof value !== 'object' || value === null || !('utilization' in value)) continue
-    const { utilization, resets_at: resetsAt } = value as { utilization: unknown; resets_at?: unknown }
-    add({
-      ...(FLAT_NAMES[key] ?? { name: foreignWord(key), scope: null }),
-      usedPercent: percentOf(utilization),
-      resetsAt: timeOf(resetsAt),
-    })
+    if (NOT_WINDOWS.has(key) || typeof value !== 'object' || value === null) continue
+    if (!('utilization' in value) && !FLAT_NAMES.has(key)) continue
+    const { utilization, resets_at: resetsAt } = value as { utilization?: unknown; resets_at?: unknown }
+    add(FLAT_NAMES.get(key) ?? { name: foreignWord(key), scope: null }, utilization, resetsAt)
   }
   const known = windows.length > 0 || 'five_hour' in body || 'seven_day' in body || 'limits' in body
   if (!known) return { kind: 'changed', detail: 'the usage endpoint answered 200 without any window that Vigil knows' }
+  if (unreadable > 0 && windows.every(({ usedPercent }) => usedPercent === null)) {
+    return {
+      kind: 'changed',
+      detail: 'the usage endpoint answered 200 with windows, and no percentage can be read in any',
+    }
+  }
   return { kind: 'figures', windows, extraUsage: extraUsageOf(body['extra_usage']) }
 }
 

@@ -45,9 +45,11 @@ const ParsedCopy = v.object({
 export async function readRegistry(paths: Paths, copy: 'keep' | 'leave' = 'keep'): Promise<Registry | null> {
   const text = readText(paths)
   if (text !== null) return registryOf(text, paths, copy)
-  if (!existsSync(copyPath(paths))) return null
-  const anew = `to have Vigil find the logins anew, remove ${tildePath(copyPath(paths), paths.home)}`
-  throw new SettingsError('claude-sessions.yaml', [`it was here and is gone; put it back, or, ${anew}`])
+  if (!existsSync(paths.parsedAccounts)) return null
+  const copyShown = tildePath(paths.parsedAccounts, paths.home)
+  throw new SettingsError('claude-sessions.yaml', [
+    `it was here and is gone; put it back, or, to have Vigil find the logins anew, remove ${copyShown}`,
+  ])
 }
 
 /**
@@ -205,10 +207,6 @@ function readText(paths: Paths): string | null {
   }
 }
 
-function copyPath(paths: Paths): string {
-  return join(paths.health, 'parsed', 'claude-sessions.json')
-}
-
 /** The same for every path to one directory, by links, mounts or letter case; the path itself where there is none. */
 export function directoryOf(path: string): string {
   try {
@@ -220,9 +218,8 @@ export function directoryOf(path: string): string {
 }
 
 async function registryOf(text: string, paths: Paths, keep: 'keep' | 'leave' = 'keep'): Promise<Registry> {
-  const path = copyPath(paths)
   try {
-    const copy = readJson(path, ParsedCopy)
+    const copy = readJson(paths.parsedAccounts, ParsedCopy)
     if (copy.state === 'present' && copy.value.source === text && copy.value.home === paths.home) {
       const { accounts } = copy.value.registry
       // Links change without the text: where two accounts are one login by now, the parser says so with the line.
@@ -243,8 +240,8 @@ async function registryOf(text: string, paths: Paths, keep: 'keep' | 'leave' = '
     registry,
   }
   try {
-    ensurePrivateDir(dirname(path))
-    await publish(path, `${JSON.stringify(copy)}\n`)
+    ensurePrivateDir(dirname(paths.parsedAccounts))
+    await publish(paths.parsedAccounts, `${JSON.stringify(copy)}\n`)
   } catch {
     // Only the next start takes longer; a full disk must not keep anyone from reading the registry.
   }

@@ -46,7 +46,7 @@ export const SpendState = v.object({
   days: v.array(Day),
   past: v.array(Past),
   recent: v.array(Known),
-  /** Marks of the message ids on lines from before the cut in `recent`. */
+  /** Marks of the message ids on lines from before `day` in `recent`. */
   recentPastIds: v.string(),
 })
 export type SpendState = v.InferOutput<typeof SpendState>
@@ -82,11 +82,11 @@ export function packIds(ids: readonly number[]): string {
   return bytes.toString('base64')
 }
 
-/** Whether one of these ids stands on a line from before the cut. */
-export function isInPast(state: SpendState, ids: ReadonlySet<number>): boolean {
+/** Whether one of these ids is among the packed ones. */
+export function isAmong(ids: ReadonlySet<number>, packed: string[]): boolean {
   if (ids.size === 0) return false
-  return [state.recentPastIds, ...state.past.map(past => past[5])].some(packed => {
-    const bytes = Buffer.from(packed, 'base64')
+  return packed.some(text => {
+    const bytes = Buffer.from(text, 'base64')
     for (let at = 0; at + ID_BYTES <= bytes.length; at += ID_BYTES)
       if (ids.has(bytes.readUIntBE(at, ID_BYTES))) return true
     return false

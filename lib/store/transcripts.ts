@@ -78,14 +78,14 @@ export interface Known {
   ranges: number[]
 }
 
+/** What the lines with usage are that a transcript has got since it was known, by the times on them. */
 export interface Look {
   known: Known
-  /** Lines with usage from before the cut, among those that are new. */
-  pastLines: number
-  /** Time of the earliest of the others, ms; Infinity = there is none. */
-  earliestAt: number
-  /** Marks of the message ids on these lines, and on the new lines since the cut. */
-  pastIds: number[]
+  beforeCut: number
+  beforeToday: number
+  /** Marks of the message ids on the lines from before the cut, from there to today, and of today. */
+  idsBeforeCut: number[]
+  idsBeforeToday: number[]
   ids: number[]
 }
 
@@ -101,12 +101,17 @@ const TIMESTAMP = Buffer.from('"timestamp":"')
  * Looks at the lines of a transcript that are new since it was known, up to the size that was seen.
  * @returns null when it did not just grow: what was known of it is void
  */
-export function lookAt(projectsDir: string, seen: Seen, cutAt: number, known: Known | null): Look | null {
+export function lookAt(
+  projectsDir: string,
+  seen: Seen,
+  since: { cutAt: number; dayStartsAt: number },
+  known: Known | null,
+): Look | null {
   const from = known?.scannedTo ?? 0
   const tailFrom = Math.max(0, from - TAIL_BYTES)
   const bytes = readPart(join(projectsDir, seen.path), tailFrom, seen.size)
   if (known && mark(bytes, 0, from - tailFrom) !== known.tail) return null
-  const look: Omit<Look, 'known'> = { pastLines: 0, earliestAt: Number.POSITIVE_INFINITY, pastIds: [], ids: [] }
+  const look = { beforeCut: 0, beforeToday: 0, idsBeforeCut: [], idsBeforeToday: [], ids: [] }
   const ranges = known ? [...known.ranges] : [0, -1]
   let sinceRangeBegan = known !== null
   for (let hit = bytes.indexOf(USAGE, from - tailFrom); hit !== -1; ) {
@@ -115,16 +120,16 @@ export function lookAt(projectsDir: string, seen: Seen, cutAt: number, known: Kn
     const end = newline === -1 ? bytes.length : newline
     const line = bytes.subarray(start, end)
     const at = timeOf(line)
-    if (at < cutAt) {
-      look.pastLines += 1
-      collectIds(line, look.pastIds)
+    if (at < since.cutAt) {
+      look.beforeCut += 1
+      collectIds(line, look.idsBeforeCut)
       if (ranges.at(-1) === -1) {
         if (sinceRangeBegan) ranges[ranges.length - 1] = tailFrom + start
         else ranges.length -= 2
       }
-    } else if (at >= cutAt) {
-      look.earliestAt = Math.min(look.earliestAt, at)
-      collectIds(line, look.ids)
+    } else if (at >= since.cutAt) {
+      if (at < since.dayStartsAt) look.beforeToday += 1
+      collectIds(line, at < since.dayStartsAt ? look.idsBeforeToday : look.ids)
       if (ranges.at(-1) !== -1) ranges.push(tailFrom + start, -1)
       sinceRangeBegan = true
     }

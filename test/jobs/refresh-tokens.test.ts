@@ -37,7 +37,10 @@ const leftovers = () => {
   return [...pointers, ...beside, ...(existsSync(`${vigil.dir(0)}.lock`) ? ['.claude.lock'] : [])]
 }
 /** A journal and the pointer to it. */
-const UNFINISHED = [expect.stringMatching(/^[0-9a-f]{16}\.json$/), expect.stringMatching(/^\.vigil-refresh-[0-9a-f]{16}\.journal$/)]
+const UNFINISHED = [
+  expect.stringMatching(/^[0-9a-f]{16}\.json$/),
+  expect.stringMatching(/^\.vigil-refresh-[0-9a-f]{16}\.journal$/),
+]
 
 describe('a login that is due', () => {
   it('is refreshed with one POST, its siblings kept, and nothing left behind', async () => {

@@ -29,7 +29,7 @@ export interface ScratchVigil {
   credentials(n: number): { claudeAiOauth: Record<string, unknown>; [key: string]: unknown }
   writeCredentials(n: number, blob: unknown, mode?: number): void
   settings(yaml: string): void
-  run(job: string, env?: Record<string, string>): Promise<Finished>
+  run(job: string, env?: Record<string, string>, onPid?: (pid: number) => void): Promise<Finished>
   record(job: string): RunRecordJson
   json(path: string): unknown
   registry(): string
@@ -83,7 +83,8 @@ export async function scratchVigil(options: ScratchOptions = {}): Promise<Scratc
       mkdirSync(join(home, '.claude', 'config'), { recursive: true })
       writeFileSync(paths.settings, `endpoints: { api: "${standIn.url}", token: "${standIn.tokenUrl}" }\n${yaml}\n`)
     },
-    run: (job, extra = {}) => runProcess([process.execPath, join(REPO, 'jobs', `${job}.ts`)], { ...env, ...extra }),
+    run: (job, extra = {}, onPid) =>
+      runProcess([process.execPath, join(REPO, 'jobs', `${job}.ts`)], { ...env, ...extra }, onPid),
     record: job => JSON.parse(readFileSync(join(paths.runs, `${job}.json`), 'utf8')),
     json: path => JSON.parse(readFileSync(path, 'utf8')),
     registry: () => readFileSync(paths.accounts, 'utf8'),

@@ -391,7 +391,9 @@ test.concurrent('a killed run leaves tokens only in the store, beside it for the
   await tools.inParallel([0, 1], 2, async lane => {
     const { vigil, loginAgain, run, inFiles } = await canary(lifetime)
     loginAgain()
-    const steps = (await recordSteps(vigil)).filter(step => /journal|refreshing|credentials|lock$/.test(step.path ?? 'socket'))
+    const steps = (await recordSteps(vigil)).filter(step =>
+      /journal|refreshing|credentials|lock$/.test(step.path ?? 'socket'),
+    )
     expect(steps.length).toBeGreaterThan(20)
     for (const step of steps.filter((_, index) => index % 2 === lane)) {
       loginAgain()

@@ -56,7 +56,12 @@ describe('what an answer of the token endpoint means', () => {
     ['200 that is no JSON', 200, 'OK', 'inDoubt'],
     ['200 with a life of nothing', 200, { access_token: 'a', expires_in: 0 }, 'tokens'],
     ['201 with tokens', 201, { access_token: 'a', refresh_token: 'r' }, 'tokens'],
-    ['200 with odd fields beside the token', 200, { access_token: 'a', expires_in: {}, scope: [], account: { uuid: 5 } }, 'tokens'],
+    [
+      '200 with odd fields beside the token',
+      200,
+      { access_token: 'a', expires_in: {}, scope: [], account: { uuid: 5 } },
+      'tokens',
+    ],
     ['204', 204, '', 'inDoubt'],
   ] as const)('%s', (_name, status, body, kind) => {
     expect(answer(status, body).kind).toBe(kind)
