@@ -41,7 +41,8 @@ export function readData(text: string, document: YamlDocument, lines: LineCounte
 }
 
 function isOpenAt(text: string, offset: number): boolean {
-  const begun = text.slice(0, offset + 1).split('\n')
+  const lineEnd = text.indexOf('\n', offset)
+  const begun = text.slice(0, lineEnd < 0 ? text.length : lineEnd).split('\n')
   const section = begun.findLast(line => /^[^\s#]/.test(line)) ?? ''
   return OPEN_SECTIONS.test(/^[^:]*/.exec(section)![0].trim())
 }

@@ -64,8 +64,9 @@ function isDoubtful(look: QuotaLook, looks: readonly QuotaLook[]): boolean {
   )
 }
 
-/** Takes the credential store's word into account. @returns whether that changed whose login this is */
+/** Takes the credential store's word into account, if it has one. @returns whether that changed whose login this is */
 export function settleOwner(look: QuotaLook, storedOrganization: string | null, run: Run): boolean {
+  if (storedOrganization === null) return false
   const before = look.owner
   look.owner = checkedOwner(look.claimed, storedOrganization)
   if (look.owner?.insteadOf && look.slot.owner?.insteadOf !== look.owner.insteadOf) {

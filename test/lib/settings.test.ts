@@ -1,7 +1,9 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { dirname } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { dirname, join } from 'node:path'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { type Paths, pathsFor } from '../../lib/paths.ts'
 import { loadSettings, readEnvironment } from '../../lib/settings.ts'
 import { DEFAULT_SETTINGS } from '../../lib/settings-defaults.ts'
 import { SettingsError } from '../../lib/settings-error.ts'
@@ -111,6 +113,109 @@ failover: { enabled: false }
     'http://localhost:1',
   ])('lets tokens go to %s', url => {
     expect(problemsOf(`endpoints: { api: "${url}" }`)).toEqual([])
+  })
+})
+
+describe('a problem', () => {
+  const SECRET = 'hunter2-geheim'
+  it.each([
+    [
+      'a password with a line break',
+      `channels:\n  email: { to: [a], from: b, smtp: { host: h, port: 1, password: "${SECRET}\\n" } }`,
+    ],
+    ['a password block', `channels:\n  email: { to: [a], from: b, smtp: { host: h, port: 1, password: [${SECRET}] } }`],
+    ['a webhook of two lines', `channels:\n  webhooks: [{ name: n, kind: slack, url: "https://h/${SECRET}\\n" }]`],
+    ['a webhook that is no list', `channels: { webhooks: "https://h/${SECRET}" }`],
+    ['key and value in one', `channels:\n  webhooks:\n    - { name: n, kind: slack, url=https://h/${SECRET} }`],
+    ['a ping that is no section', `dead_man: "https://h/${SECRET}"`],
+    ['pings that are no section', `dead_man: { jobs: "https://h/${SECRET}" }`],
+    ['a ping that is no text', `dead_man: { jobs: { "https://h/${SECRET}": 1 } }`],
+    ['an address for a token', `endpoints: { token: "https://h/${SECRET}" }`],
+    ['a password that begins with *', `channels:\n  email: { smtp: { password: *${SECRET} } }`],
+    ['a password that begins with |', `channels:\n  email:\n    smtp:\n      password: |${SECRET}\n`],
+    ['a password with a backslash', `channels:\n  email: { smtp: { password: "\\U${SECRET}" } }`],
+    ['a misspelt section', `chanels:\n  email:\n    password: |${SECRET}\n`],
+  ])('never shows a secret: %s', (_name, text) => {
+    const problems = problemsOf(text)
+    expect(problems).not.toEqual([])
+    for (const part of [SECRET, SECRET.slice(0, 7), SECRET.slice(8)]) expect(problems.join('\n')).not.toContain(part)
+  })
+  it('says all the same where it is and what to do', () => {
+    expect(
+      problemsOf(
+        'channels:\n  email:\n    to: [a]\n    from: b\n    smtp:\n      host: h\n      port: 1\n      password: |\n        p\n',
+      ),
+    ).toEqual(['line 8: channels.email.smtp.password has to be one line of text'])
+    expect(problemsOf('channels:\n  webhooks: "x"\n')).toEqual([
+      'line 2: channels.webhooks Invalid type: Expected Array',
+    ])
+    expect(problemsOf('dead_man:\n  watchdog: "\\q"\n')).toEqual([
+      'line 2: YAML cannot read this (BAD_DQ_ESCAPE); mind quotes and indentation',
+    ])
+  })
+})
+
+describe('user_agent', () => {
+  it.each(['vigil – anna', 'Büro', '日本', 'a\\tb', ' a', ''])(
+    'refuses %j, with which no request could be sent',
+    name => {
+      expect(problemsOf(`refresh: off\nuser_agent: "${name}"\n`)).toHaveLength(1)
+    },
+  )
+  it('takes printable ASCII', () => {
+    expect(parseSettings('user_agent: "vigil/1.0 (me@example.com; ~!)"').userAgent).toBe(
+      'vigil/1.0 (me@example.com; ~!)',
+    )
+  })
+})
+
+describe('the file and what is kept of it', () => {
+  let paths: Paths
+  beforeEach(() => {
+    const home = mkdtempSync(join(homedir(), 'settings-'))
+    paths = pathsFor(home, join(home, '.claude'))
+    mkdirSync(dirname(paths.settings), { recursive: true })
+  })
+  /** Long enough after the file's last change for its meaning to be kept. */
+  const load = () => loadSettings(paths, Date.now() + 60_000)
+  const writeOff = () => writeFileSync(paths.settings, 'refresh: off\n')
+  const problemOf = async () => ((await load().catch(caught => caught)) as SettingsError).problems
+
+  it('that was here and is gone is a problem, and no reason for the defaults', async () => {
+    writeOff()
+    expect((await load()).refresh).toBe('off')
+    renameSync(paths.settings, `${paths.settings}.away`)
+    expect(await problemOf()).toEqual([
+      'it was here and is gone; put it back, or, to go on with the defaults, confirm that by removing ~/.claude/session-health/parsed/vigil.json',
+    ])
+    rmSync(paths.parsedSettings)
+    expect(await load()).toBe(DEFAULT_SETTINGS)
+  })
+  it('is a problem as a link that leads nowhere, known from before or not', async () => {
+    symlinkSync(join(paths.home, 'dotfiles', 'vigil.yaml'), paths.settings)
+    expect(await problemOf()).toEqual(['~/.claude/config/vigil.yaml is a link that leads nowhere; mend or remove it'])
+  })
+  it('never keeps the run waiting as a FIFO', async () => {
+    execFileSync('mkfifo', [paths.settings])
+    expect(await problemOf()).toEqual(['it cannot be read: it is no regular file'])
+  })
+  it.each([
+    ['without a key', (kept: { settings: Record<string, unknown> }) => delete kept.settings['billing']],
+    [
+      'with a key of another type',
+      (kept: { settings: Record<string, unknown> }) => (kept.settings['refreshAheadMs'] = '30m'),
+    ],
+    ['of another version', (kept: object) => Object.assign(kept, { version: '0.0.0' })],
+  ])('is parsed again where the copy is %s', async (_name, spoil) => {
+    writeOff()
+    const settings = await load()
+    const kept = JSON.parse(readFileSync(paths.parsedSettings, 'utf8'))
+    kept.settings.refresh = 'direct'
+    writeFileSync(paths.parsedSettings, JSON.stringify(kept))
+    expect((await load()).refresh).toBe('direct') // The copy answers while it is whole.
+    spoil(kept)
+    writeFileSync(paths.parsedSettings, JSON.stringify(kept))
+    expect(await load()).toEqual(settings)
   })
 })
 

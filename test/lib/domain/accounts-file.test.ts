@@ -29,7 +29,7 @@ accounts:
     notes: { owner: [me] }
   2:
     config_dir: ~/.claude
-  constructor:
+  toString:
     config_dir: /srv/claude
 `
     expect(parseRegistry(text, HOME)).toEqual({
@@ -54,7 +54,7 @@ accounts:
           inactiveSince: null,
         },
         {
-          slot: 'constructor',
+          slot: 'toString',
           configDir: '/srv/claude',
           isDefault: false,
           email: null,
@@ -67,9 +67,6 @@ accounts:
   })
 
   it.each([
-    ['an empty file', ''],
-    ['nothing but comments', '# later\n'],
-    ['a start mark', '---\n'],
     ['accounts without an entry', 'accounts:\n'],
     ['accounts that is an empty section', 'accounts: {}\n'],
   ])('has no accounts: %s', (_name, text) => {
@@ -84,9 +81,12 @@ accounts:
     ['~/.claude-work', '/home/me/.claude-work', false],
     ['"~"', '/home/me', false],
     ['/', '/', false],
-    // The raw string names the Keychain item, so it is not tidied up.
-    ['~/x/../.claude', '/home/me/x/../.claude', false],
-    ['/home/me//.claude', '/home/me//.claude', false],
+    // One directory has one name, or two accounts could be one login.
+    ['~/./.claude-work', '/home/me/.claude-work', false],
+    ['~/x/../.claude', '/home/me/.claude', true],
+    ['/home/me//.claude/.', '/home/me/.claude', true],
+    ['~//.claude', '/home/me/.claude', true],
+    ['/../srv', '/srv', false],
     ['"/srv/with space and #"', '/srv/with space and #', false],
   ])('takes config_dir %s as %s', (dir, configDir, isDefault) => {
     expect(parseRegistry(withDir(dir), HOME).accounts[0]).toMatchObject({ configDir, isDefault })
@@ -161,6 +161,9 @@ accounts:
     ['a list', '- a\n', 'line 1: the file has to be a section with "accounts:" in it'],
     ['a word', 'hello\n', 'line 1: the file has to be a section with "accounts:" in it'],
     ['a slot without anything', 'accounts:\n  slot-1:\n', 'line 2: accounts.slot-1 has to be a section of its own'],
+    ['an empty file', '', 'line 1: the file is empty; write "accounts:" with one section for each login below it'],
+    ['nothing but comments', '# later\n', 'or remove the file, so that Vigil finds the logins by itself'],
+    ['a start mark', '---\n', 'line 1: the file is empty; write "accounts:"'],
     ['a relative path', withDir('claude'), 'line 3: accounts.slot-1.config_dir has to begin with / or ~/'],
     ["another user's home", withDir('~you/.claude'), 'line 3: accounts.slot-1.config_dir has to begin with / or ~/'],
     ['a bare ~, which is nothing in YAML', withDir('~'), 'line 3: accounts.slot-1.config_dir is missing; write'],
@@ -182,11 +185,22 @@ accounts:
       'line 5: accounts.b.config_dir is that of a too; every account needs a directory of its own',
     ],
     [
+      'one directory in two spellings',
+      'accounts:\n  a:\n    config_dir: ~/.claude\n  b:\n    config_dir: ~/./x/../.claude\n',
+      'line 5: accounts.b.config_dir is that of a too; every account needs a directory of its own',
+    ],
+    [
       'two slots that are one file on a Mac',
       'accounts:\n  work: { config_dir: ~/a }\n  Work: { config_dir: ~/b }\n',
       'line 3: accounts.Work differs from work only in upper and lower case; rename one of the two',
     ],
     ['a slot that names a path', 'accounts:\n  ../x: { config_dir: ~/a }\n', 'line 2: accounts."../x" is no name for'],
+    [
+      'a slot constructor',
+      'accounts:\n  constructor: { config_dir: ~/a }\n',
+      'line 2: accounts.constructor is a name that JavaScript keeps for itself; choose another one, such as slot-1',
+    ],
+    ['a slot prototype', 'accounts:\n  prototype: { config_dir: ~/a }\n', 'line 2: accounts.prototype is a name that'],
     ['a slot __proto__', 'accounts:\n  __proto__: { config_dir: ~/a }\n', 'line 2: accounts.__proto__ is no name for'],
   ])('is refused with its one problem: %s', (_name, text, problem) => {
     const problems = problemsOf(text)

@@ -60,6 +60,16 @@ describe('reading a blob', () => {
   ])('calls %s corrupt and says how', (_name, text, detail) => {
     expect(readBlob(text)).toEqual({ state: 'corrupt', detail })
   })
+  it.each([
+    ['subscriptionType', { plan: 'max' }],
+    ['refreshTokenExpiresAt', '2027-01-01T00:00:00Z'],
+    ['scopes', 'user:profile user:inference'],
+  ])('takes a %s of a type that we do not know for not said', (key, value) => {
+    const reading = readBlob(JSON.stringify({ claudeAiOauth: { ...credential({}), [key]: value } }))
+    if (reading.state !== 'present') throw new Error('the login is not read')
+    expect(reading.credential).toEqual(credential({ [key]: null }))
+    expect(reading.blob.claudeAiOauth[key]).toEqual(value)
+  })
   it('calls a file without a Claude login noLogin', () => {
     expect(readBlob('{"mcpOAuth":{}}')).toEqual({ state: 'noLogin' })
   })

@@ -3,10 +3,12 @@ import {
   decideRequest,
   EMPTY_HISTORY,
   type RequestHistory,
+  unionOf,
   withRateLimit,
   withRequest,
 } from '../../../lib/domain/request-budget.ts'
 import { retryAfterMs } from '../../../lib/domain/retry-after.ts'
+import { emptySlot, historyOf, type Slot, type SlotOwner } from '../../../lib/domain/slot.ts'
 
 const NOW = 1_795_000_000_000
 const MIN = 60_000
@@ -89,5 +91,64 @@ describe('after a 429', () => {
     expect(retryAfterMs('-5', NOW)).toBeNull()
     expect(retryAfterMs('999999999', NOW)).toBe(24 * 60 * MIN)
     expect(retryAfterMs(new Date(NOW - MIN).toUTCString(), NOW)).toBe(0)
+  })
+})
+
+describe('the history of one login that stands in several slots', () => {
+  const owner = (accountUuid: string | null, organizationUuid: string | null = 'org'): SlotOwner => ({
+    accountUuid,
+    organizationUuid,
+    insteadOf: null,
+  })
+  const ANNA = owner('anna')
+  const used = (name: string, count: number, by: SlotOwner | null, blockedUntil: number | null = null): Slot => ({
+    ...emptySlot(name, `/${name}`),
+    owner: by,
+    requests: {
+      requestedAt: Array.from({ length: count }, (_, n) => NOW - 30 * MIN + n),
+      blockedUntil,
+      rateLimitedInARow: 0,
+    },
+  })
+  const seen = (slot: Slot, present: SlotOwner | null) => ({ slot, owner: present })
+  const history = (present: SlotOwner | null, own: Slot, ...others: Array<ReturnType<typeof seen>>) =>
+    historyOf(seen(own, present), [seen(own, present), ...others], NOW)
+
+  it('is all of its requests, and the block that ends last', () => {
+    const other = seen(used('b', 8, ANNA, NOW + 9 * MIN), ANNA)
+    const joined = history(ANNA, used('a', 12, ANNA, NOW + 5 * MIN), other)
+    expect(joined.requestedAt).toHaveLength(20)
+    expect(joined.blockedUntil).toBe(NOW + 9 * MIN)
+    expect(decide(joined, null)).toMatchObject({ code: 'blocked' })
+    expect(decide({ ...joined, blockedUntil: null }, null)).toMatchObject({ code: 'budget' })
+  })
+  it('stays with the login that made it, also where its directory holds another now', () => {
+    expect(history(ANNA, used('a', 1, ANNA), seen(used('b', 5, ANNA), owner('ben'))).requestedAt).toHaveLength(6)
+    expect(history(owner('ben'), used('b', 5, ANNA, NOW + MIN))).toEqual(EMPTY_HISTORY)
+  })
+  it.each([
+    ['another person', owner('ben')],
+    ['the same person for another organization', owner('anna', 'company')],
+    ['nobody knows whom', owner(null)],
+  ])('is not mixed with that of %s', (_name, other) => {
+    expect(history(ANNA, used('a', 1, ANNA), seen(used('b', 5, other, NOW + MIN), other))).toMatchObject({
+      requestedAt: { length: 1 },
+      blockedUntil: null,
+    })
+  })
+  it('is kept while nobody knows the login, and taken over from files that name none', () => {
+    expect(history(null, used('a', 5, ANNA)).requestedAt).toHaveLength(5)
+    expect(history(ANNA, used('a', 5, null)).requestedAt).toHaveLength(5)
+    expect(history(ANNA, used('a', 0, ANNA), seen(used('b', 5, null), ANNA)).requestedAt).toHaveLength(5)
+  })
+  it('takes in older files the owner of the figures for the one of the requests', () => {
+    const figures = { measuredAt: NOW, source: 'oauth' as const, windows: [], extraUsage: null }
+    const old: Slot = { ...used('a', 5, null), observation: { ...figures, ...owner('ben') } }
+    expect(history(ANNA, old)).toEqual(EMPTY_HISTORY)
+  })
+  it('does not let a deadline that a wrong clock left hide a true one', () => {
+    const blocked = (blockedUntil: number): RequestHistory => ({ ...EMPTY_HISTORY, blockedUntil })
+    expect(unionOf([blocked(NOW + 1e12), blocked(NOW + MIN)], NOW).blockedUntil).toBe(NOW + MIN)
+    expect(unionOf([blocked(NOW)], NOW).blockedUntil).toBeNull()
   })
 })

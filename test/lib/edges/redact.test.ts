@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { hideSecret, redact, redactStream } from '../../../lib/edges/redact.ts'
+import { hideSecret, redact, redactedJson, redactStream } from '../../../lib/edges/redact.ts'
 
 const SECRET = 'p/ss"w+rd with ä and \\slash'
 hideSecret(SECRET)
@@ -18,7 +18,35 @@ describe('a known secret', () => {
   })
   it('that is too short to be one leaves words alone', () => {
     hideSecret('the')
-    expect(redact('the end')).toBe('the end')
+    hideSecret('account')
+    expect(redact('the account, the end')).toBe('the account, the end')
+  })
+  it('goes from the values of a record, however deep, and never from its keys', () => {
+    hideSecret('counters')
+    const record = {
+      reason: `it is ${SECRET}`,
+      counters: { fetched: 1 },
+      list: [{ counters: 'counters, sk-ant-abcd' }],
+    }
+    expect(JSON.parse(redactedJson(record))).toEqual({
+      reason: 'it is [redacted]',
+      counters: { fetched: 1 },
+      list: [{ counters: '[redacted], [redacted]' }],
+    })
+  })
+  it('stays out of what the program itself chose from a list', () => {
+    hideSecret('terminated')
+    const record = { outcome: 'terminated', reason: 'terminated', inner: { outcome: 'terminated' } }
+    expect(JSON.parse(redactedJson(record, ['outcome']))).toEqual({
+      outcome: 'terminated',
+      reason: '[redacted]',
+      inner: { outcome: 'terminated' },
+    })
+  })
+  it('is known by its key alone', () => {
+    expect(redactedJson({ refresh_token: 'x', accessToken: 'y', tokens: 'z' })).toBe(
+      '{"refresh_token":"[redacted]","accessToken":"[redacted]","tokens":"z"}',
+    )
   })
 })
 

@@ -98,7 +98,7 @@ accounts:
 `,
   )
   identity('.claude', 1, 'alex@example.com')
-  slot('work', '.claude')
+  slot('work', '.claude', { accountUuid: 'account-1' })
   for (const job of JOBS) record(job)
 }
 
@@ -282,7 +282,7 @@ test('wrong settings are a problem with all its lines, and hide nothing', async 
 
 test('settings in force decide what is fresh and what is near', async () => {
   layOut()
-  slot('work', '.claude', { measuredAt: NOW - 20 * MINUTE_MS })
+  slot('work', '.claude', { accountUuid: 'account-1', measuredAt: NOW - 20 * MINUTE_MS })
   write(paths.settings, 'quota: { fresh_for: 30m, stale_after: 30m, alert_at: [30] }\n')
   const [work] = (await gather()).accounts
   expect(work!.freshness.state).toBe('fresh')

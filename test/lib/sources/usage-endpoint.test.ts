@@ -97,8 +97,50 @@ describe('reading figures', () => {
     expect(windowsOf(later)).toContainEqual({ name: 'monthly_all', scope: null, usedPercent: 8, resetsAt: null })
   })
   it.each(['"37"', 'true', '-1', '{}', '1e999'])('takes a percentage of %s for unknown', percent => {
-    expect(windowsOf(`{"limits":[{"kind":"session","percent":${percent},"resets_at":"x"}]}`)).toEqual([
+    const session = `{"kind":"session","percent":${percent},"resets_at":"x"}`
+    expect(windowsOf(`{"limits":[${session},{"kind":"weekly_all","percent":5}]}`)).toEqual([
       { name: 'five_hour', scope: null, usedPercent: null, resetsAt: null },
+      { name: 'seven_day', scope: null, usedPercent: 5, resetsAt: null },
+    ])
+  })
+  it.each([
+    ['missing', {}],
+    ['null', { percent: null }],
+    ['text', { percent: '37' }],
+  ])('lets an entry whose percentage is %s not stand before a flat key with a number', (_name, percent) => {
+    const limits = [{ kind: 'session', usage_percent: 99, ...percent }]
+    expect(windowsOf({ limits, five_hour: { utilization: 37, resets_at: '2026-11-24T05:00:00Z' } })).toEqual([
+      { name: 'five_hour', scope: null, usedPercent: 37, resetsAt: Date.parse('2026-11-24T05:00:00Z') },
+    ])
+  })
+  it('keeps the number of a list entry although its flat key has none', () => {
+    expect(windowsOf({ limits: [{ kind: 'session', percent: 37 }], five_hour: { utilization: null } })).toEqual([
+      { name: 'five_hour', scope: null, usedPercent: 37, resetsAt: null },
+    ])
+  })
+  it.each([
+    ['flat keys with a renamed field', { five_hour: { used_percentage: 37 }, seven_day: { used_percentage: 26 } }],
+    ['one renamed beside an explicit null', { five_hour: { used_percentage: 37 }, seven_day: null }],
+    ['percentages as text', { five_hour: { utilization: '37.0' }, seven_day: { utilization: '26' } }],
+    ['a list with renamed fields', { limits: [{ type: 'session', used: 37 }] }],
+    ['a list with a renamed percentage', { limits: [{ kind: 'session', usage_percent: 37 }] }],
+    ['windows that are below zero', { five_hour: { utilization: -1 } }],
+  ])('says that the endpoint changed at %s', (_name, body) => {
+    expect(windowsOf(body)).toBe('changed')
+  })
+  it.each([
+    ['zero is a number', { five_hour: { utilization: 0 }, seven_day: { used_percentage: 26 } }, 0],
+    ['nulls are an account without use', { five_hour: { utilization: null }, seven_day: { utilization: null } }, null],
+    ['nulls in the list too', { limits: [{ kind: 'session', percent: null }] }, null],
+  ])('takes figures: %s', (_name, body, usedPercent) => {
+    expect(windowsOf(body)).toContainEqual({ name: 'five_hour', scope: null, usedPercent, resetsAt: null })
+  })
+  it('takes an empty list for an account that has not been used yet', () => {
+    expect(windowsOf({ limits: [] })).toEqual([])
+  })
+  it('takes a kind by the name of an object method for just a name', () => {
+    expect(windowsOf({ limits: [{ kind: 'constructor', percent: 1 }] })).toEqual([
+      { name: 'constructor', scope: null, usedPercent: 1, resetsAt: null },
     ])
   })
   it('skips an entry it cannot read and keeps the others', () => {

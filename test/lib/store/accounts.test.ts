@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
 import {
   chmodSync,
   existsSync,
@@ -75,7 +75,9 @@ afterEach(() => {
 })
 const write = (text: string | Buffer) => writeFileSync(paths.accounts, text)
 const text = () => readFileSync(paths.accounts, 'utf8')
-const set = (slot: string, change: StandingChange) => setStanding(paths, 'refresh-tokens', NOW, slot, change)
+const dirOf = (slot: string) => join(paths.home, slot === 'slot-1' ? '.claude' : slot.replace('slot', '.claude'))
+const set = (slot: string, change: StandingChange, configDir = dirOf(slot)) =>
+  setStanding(paths, 'refresh-tokens', NOW, slot, configDir, change)
 const names = () => readdirSync(join(paths.vigilHome, 'config'))
 const slots = async () => (await readRegistry(paths))!.accounts.map(account => account.slot)
 
@@ -93,12 +95,48 @@ describe('reading the registry', () => {
     expect(error.message).toMatch(/^claude-sessions.yaml has 2 problems; nothing was changed:/)
   })
 
+  it('does not take one that was here and is gone for a home without accounts', async () => {
+    write(TEXT)
+    await readRegistry(paths)
+    rmSync(paths.accounts)
+    const gone =
+      'it was here and is gone; put it back, or, to have Vigil find the logins anew, remove ~/.claude/session-health/parsed/claude-sessions.json'
+    await expect(readRegistry(paths)).rejects.toThrow(gone)
+    await expect(readRegistry(paths, 'leave')).rejects.toThrow(SettingsError)
+    await expect(writeFirstRegistry(paths, 'test', NOW, [])).rejects.toThrow(gone)
+    expect(names()).toEqual([])
+    rmSync(parsedCopy)
+    expect(await readRegistry(paths)).toBeNull()
+  })
+
+  it.each([
+    ['a link to it', () => symlinkSync('.claude-2', join(paths.home, '.claude-3'))],
+    ['a link to a folder above it', () => symlinkSync('..', join(paths.home, '.claude-2', 'up'))],
+  ])(
+    'finds two accounts in one directory by %s, with the line, also when the parsed copy knows better',
+    async (_name, link) => {
+      mkdirSync(join(paths.home, '.claude-2'))
+      const text = TEXT.replace('~/.claude-3', _name === 'a link to it' ? '~/.claude-3' : '~/.claude-2/up/.claude-2')
+      write(text)
+      expect(await slots()).toEqual(['slot-1', 'slot-2', 'slot-3'])
+      link()
+      for (const spoil of [() => undefined, () => rmSync(parsedCopy)]) {
+        spoil()
+        const error = (await readRegistry(paths).catch(caught => caught)) as SettingsError
+        expect(error.problems).toEqual([
+          'line 11: accounts.slot-3.config_dir is that of slot-2 too; every account needs a directory of its own',
+        ])
+      }
+    },
+  )
+
   it.each([
     [
       'it is a directory',
       () => mkdirSync(paths.accounts),
-      'it cannot be read (EISDIR); see why with: ls -ld ~/.claude/',
+      'it is no regular file; see what it is with: ls -ld ~/.claude/',
     ],
+    ['it is a FIFO', () => execFileSync('mkfifo', [paths.accounts]), 'it is no regular file; see what it is with: ls'],
     [
       'it leads nowhere',
       () => symlinkSync('/nowhere', paths.accounts),
@@ -126,7 +164,7 @@ describe('the parsed copy', () => {
   it('answers while the file is the same, and is private', async () => {
     write(TEXT)
     const registry = await readRegistry(paths)
-    expect(readCopy()).toMatchObject({ schema: 1, home: paths.home, source: TEXT, registry })
+    expect(readCopy()).toMatchObject({ schema: 2, home: paths.home, source: TEXT, registry })
     expect(statSync(parsedCopy).mode & 0o777).toBe(0o600)
     expect(statSync(join(paths.health, 'parsed')).mode & 0o777).toBe(0o700)
     mark()
@@ -152,7 +190,7 @@ describe('the parsed copy', () => {
   it.each([
     ['of another version', { version: '0.0.0' }],
     ['for another home', { home: '/home/you' }],
-    ['of a later schema', { schema: 2 }],
+    ['of a later schema', { schema: 3 }],
     ['whose accounts are none', { registry: { current: null, accounts: [{ slot: '../x' }] } }],
     ['without a registry', { registry: undefined }],
   ])('is not believed and written anew: %s', async (_name, change) => {
@@ -258,6 +296,12 @@ describe('setting the standing of an account', () => {
     expect(names()).toEqual([])
   })
 
+  it('leaves a slot alone that a person gave another directory meanwhile', async () => {
+    write(TEXT.replace('~/.claude   #', '~/.claude-other   #'))
+    expect(await set('slot-1', EXPIRED)).toBe('noSuchSlot')
+    expect(await set('slot-1', EXPIRED, join(paths.home, '.claude-other'))).toBe('changed')
+  })
+
   it('never writes what the next run would refuse', async () => {
     write(TEXT)
     await expect(set('slot-1', { ...EXPIRED, since: 'now' } as StandingChange)).rejects.toThrow(
@@ -280,8 +324,9 @@ describe('setting the standing of an account', () => {
     const script = `
       process.umask(0o077)
       const { setStanding } = await import(${JSON.stringify(join(root, 'lib/store/accounts.ts'))})
-      console.log(await setStanding(JSON.parse(process.argv[1]), 'test', 0, 'slot-1', ${JSON.stringify(EXPIRED)}))`
-    const { stdout } = await promisify(execFile)(node, ['--input-type=module', '-e', script, JSON.stringify(paths)])
+      console.log(await setStanding(JSON.parse(process.argv[1]), 'test', 0, 'slot-1', process.argv[2], ${JSON.stringify(EXPIRED)}))`
+    const words = ['--input-type=module', '-e', script, JSON.stringify(paths), dirOf('slot-1')]
+    const { stdout } = await promisify(execFile)(node, words)
     expect(stdout).toBe('changed\n')
     expect(statSync(paths.accounts).mode & 0o777).toBe(mode)
     expect(text()).toBe(SLOT_1_EXPIRED)
@@ -373,13 +418,13 @@ describe('setting the standing of an account', () => {
     // Each changes its own account to and fro and ends with it inactive, for a reason that names the round.
     const script = `
       const { setStanding } = await import(${JSON.stringify(join(root, 'lib/store/accounts.ts'))})
-      const [paths, slot] = [JSON.parse(process.argv[1]), process.argv[2]]
+      const [paths, slot, dir] = [JSON.parse(process.argv[1]), process.argv[2], process.argv[3]]
       process.stdin.once('data', async () => {
         for (let round = 0; round < 8; round++) {
           const since = new Date(Date.UTC(2026, 1, 8, 12, round)).toISOString()
           const results = [
-            await setStanding(paths, 'test', 0, slot, { status: 'inactive', reason: 'no_login', since }),
-            ...(round < 7 ? [await setStanding(paths, 'test', 0, slot, { status: 'active' })] : []),
+            await setStanding(paths, 'test', 0, slot, dir, { status: 'inactive', reason: 'no_login', since }),
+            ...(round < 7 ? [await setStanding(paths, 'test', 0, slot, dir, { status: 'active' })] : []),
           ]
           if (results.some(result => result !== 'changed')) throw new Error(slot + ': ' + results)
         }
@@ -387,9 +432,13 @@ describe('setting the standing of an account', () => {
       })
       console.log('ready')`
     const children = accounts.map(n =>
-      spawn(node, ['--input-type=module', '-e', script, JSON.stringify(paths), `slot-${n}`], {
-        stdio: ['pipe', 'pipe', 'pipe'],
-      }),
+      spawn(
+        node,
+        ['--input-type=module', '-e', script, JSON.stringify(paths), `slot-${n}`, `${paths.home}/.claude-${n}`],
+        {
+          stdio: ['pipe', 'pipe', 'pipe'],
+        },
+      ),
     )
     await Promise.all(children.map(child => new Promise(resolve => child.stdout.once('data', resolve))))
     const ends = children.map(endOf)
@@ -419,6 +468,15 @@ describe('writing the first registry', () => {
     expect(text()).toContain('    config_dir: ~/.claude-work\n')
     expect(text()).not.toContain(paths.home)
     expect(names()).toEqual(['claude-sessions.yaml'])
+  })
+
+  it('never leaves a parsed copy without the registry itself', async () => {
+    editor.save = () => {
+      throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })
+    }
+    await expect(writeFirstRegistry(paths, 'refresh-tokens', NOW, found())).rejects.toThrow('no space left')
+    expect(existsSync(parsedCopy)).toBe(false)
+    expect(await readRegistry(paths)).toBeNull()
   })
 
   it('reads one that is there already', async () => {
