@@ -51,12 +51,14 @@ async function demoRound({ childEnv }: Environment): Promise<void> {
     'DEMO: no Claude Code login was found, so this is a round on three made-up accounts against a stand-in on this machine.\n'
   process.stdout.write(`${banner}\n`)
   const standIn = await startStandIn({ logins: layOutHome(home, Date.now()) })
+  const { writeSampleTranscript } = await import('../sandbox/sample-transcripts.ts')
+  writeSampleTranscript(join(home, '.claude'), Date.now())
   try {
     const vigilHome = join(home, '.claude')
     mkdirSync(join(vigilHome, 'config'), { recursive: true, mode: 0o700 })
     writeFileSync(
       join(vigilHome, 'config', 'vigil.yaml'),
-      `endpoints: { api: "${standIn.url}", token: "${standIn.tokenUrl}" }\nchannels: { desktop: { enabled: false } }\n`,
+      `endpoints: { api: "${standIn.url}", token: "${standIn.tokenUrl}" }\nchannels: { desktop: { enabled: false } }\nbilling: { budget_usd: { daily: 20, weekly: 100 } }\n`,
       { mode: 0o600 },
     )
     const env = {

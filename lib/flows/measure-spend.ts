@@ -50,7 +50,7 @@ export interface SpendOptions {
 }
 
 /** Two measurements of the same, by a narrow and by a full run. */
-export interface Audit {
+interface Audit {
   equal: boolean
   narrow: Compared
   full: Compared

@@ -1,8 +1,8 @@
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { writeConfigDir } from '../../sandbox/sample-accounts.ts'
-import type { FaultAction } from '../../sandbox/stand-in.ts'
+import type { FaultAction, StandInLogin } from '../../sandbox/stand-in.ts'
 import { type ScratchOptions, type ScratchVigil, scratchVigil } from '../support/scratch-vigil.ts'
 
 let vigil: ScratchVigil
@@ -31,18 +31,41 @@ const slot = (n = 1) => merged().slots[`slot-${n}`]!
 const outcome = (name = 'slot-1') => vigil.record('fetch-quota').accounts[name]
 const slotFile = (n = 1) => join(vigil.paths.slots, `slot-${n}.json`)
 interface SlotJson {
+  [key: string]: unknown
   observation: { measuredAt: number }
   requests: { requestedAt: number[]; blockedUntil: number | null }
 }
 /** Moves an account's memory into the past, as if that much time had gone by. */
-const age = (minutes: number, n = 1) => {
+const age = (minutes: number, n = 1) =>
+  editSlot(n, file => {
+    if (file.observation) file.observation.measuredAt -= minutes * 60_000
+    file.requests.requestedAt = file.requests.requestedAt.map(at => at - minutes * 60_000)
+    if (file.requests.blockedUntil) file.requests.blockedUntil -= minutes * 60_000
+  })
+const usage = (action: FaultAction) => vigil.standIn.fault({ endpoint: 'usage', action })
+const refusedForEver: FaultAction = { kind: 'answer', status: 401, body: { error: { type: 'authentication_error' } } }
+const percent = (used: number) => ({ five_hour: { utilization: used, resets_at: null }, seven_day: null })
+const identityFile = (n: number) => join(n === 0 ? vigil.home : vigil.dir(n), '.claude.json')
+/** A /login in the n-th directory; of what `.claude.json` names, `as` is another's. */
+const logIn = (n: number, email: string, as: Partial<StandInLogin> = {}) =>
+  writeConfigDir(vigil.dir(n), identityFile(n), { ...vigil.standIn.login(email), ...as })
+/** The n-th directory's `.claude.json` names this login, whatever its store holds. */
+const claim = (n: number, login: Partial<StandInLogin>) => {
+  const { accountUuid, email: emailAddress, organizationUuid } = { ...vigil.logins[n]!, ...login }
+  writeFileSync(identityFile(n), JSON.stringify({ oauthAccount: { accountUuid, emailAddress, organizationUuid } }))
+}
+/** An accounts file with a slot for each of the first directories, by hand: what is found by itself leaves copies out. */
+const register = (...lines: string[]) => {
+  mkdirSync(dirname(vigil.paths.accounts), { recursive: true })
+  const entries = lines.map((more, n) => `  slot-${n + 1}:\n    config_dir: ${vigil.dir(n)}\n${more}`)
+  writeFileSync(vigil.paths.accounts, `accounts:\n${entries.join('')}`)
+}
+const PAUSED = '    status: inactive\n    inactive_reason: paused\n'
+const editSlot = (n: number, change: (file: SlotJson) => void) => {
   const file = JSON.parse(readFileSync(slotFile(n), 'utf8')) as SlotJson
-  if (file.observation) file.observation.measuredAt -= minutes * 60_000
-  file.requests.requestedAt = file.requests.requestedAt.map(at => at - minutes * 60_000)
-  if (file.requests.blockedUntil) file.requests.blockedUntil -= minutes * 60_000
+  change(file)
   writeFileSync(slotFile(n), JSON.stringify(file))
 }
-const usage = (action: FaultAction) => vigil.standIn.fault({ endpoint: 'usage', action })
 
 describe('figures', () => {
   it('are fetched for every account and published in both caches', async () => {
@@ -134,12 +157,118 @@ describe('figures', () => {
     expect(slot(1)).toMatchObject({ five_hour_util: 12 })
   })
   it('of one login in two directories are asked for once and stand in both', async () => {
-    await start()
-    writeConfigDir(join(vigil.home, '.claude-copy'), join(vigil.home, '.claude-copy', '.claude.json'), vigil.logins[0]!)
+    await start({ count: 2 })
+    writeConfigDir(vigil.dir(1), identityFile(1), vigil.logins[0]!)
+    register('', '')
     await vigil.run('fetch-quota')
     expect(vigil.standIn.state().usageGets).toBe(1)
     expect(outcome('slot-2')).toMatchObject({ outcome: 'shared' })
     expect(slot(2)).toMatchObject({ five_hour_util: 12, is_fresh: true })
+  })
+  it('are not asked for where the settings do not name the endpoint as a source, and the log says so', async () => {
+    await start({ count: 2, expiresInMin: -5, settings: 'quota: { sources: [statusline] }' })
+    expect((await vigil.run('fetch-quota')).code).toBe(0)
+    expect(vigil.standIn.state()).toMatchObject({ usageGets: 0, tokenPosts: 0 })
+    expect(outcome()).toEqual({
+      outcome: 'off',
+      reason: 'quota.sources does not name oauth: no request is made',
+      failure: null,
+    })
+    expect(vigil.log('fetch-quota')).toContain('slot-2 off: quota.sources does not name oauth')
+  })
+  it('of an account whose files cannot be used cost the other accounts nothing', async () => {
+    await start({ count: 3 })
+    mkdirSync(slotFile(2), { recursive: true })
+    expect((await vigil.run('fetch-quota')).code).toBe(1)
+    expect([1, 2, 3].map(n => outcome(`slot-${n}`)!.outcome)).toEqual(['ok', 'failed', 'ok'])
+    expect(outcome('slot-2')!.failure).not.toBeNull()
+    expect([1, 2, 3].map(n => slot(n).five_hour_util)).toEqual([12, null, 12])
+    expect(vigil.standIn.state().usageGets).toBe(2)
+  })
+})
+
+describe('whose figures they are', () => {
+  it('one person with two organizations has two quotas', async () => {
+    await start({ count: 2 })
+    claim(1, { accountUuid: vigil.logins[0]!.accountUuid })
+    vigil.standIn.setUsage('user-1@example.com', percent(10))
+    vigil.standIn.setUsage('user-2@example.com', percent(97))
+    await vigil.run('fetch-quota')
+    expect([slot(1).five_hour_util, slot(2).five_hour_util]).toEqual([10, 97])
+    claim(1, { accountUuid: vigil.logins[0]!.accountUuid, organizationUuid: 'a third one' })
+    usage({ kind: 'answer', status: 500, body: '' })
+    await vigil.run('fetch-quota')
+    expect([slot(1).five_hour_util, slot(2).five_hour_util]).toEqual([10, null])
+  })
+  it('tokens of another organization than .claude.json names: no twin, and nobody by name', async () => {
+    await start({ count: 2 })
+    claim(1, vigil.logins[0]!)
+    register('', '    email: user-1@example.com\n')
+    vigil.standIn.setUsage('user-1@example.com', percent(10))
+    vigil.standIn.setUsage('user-2@example.com', percent(97))
+    for (const round of ['asks', 'has nothing to do']) {
+      await vigil.run('fetch-quota')
+      expect([round, slot(1).five_hour_util, slot(2).five_hour_util]).toEqual([round, 10, 97])
+      expect([slot(1)['email'], slot(2)['email']]).toEqual(['user-1@example.com', null])
+    }
+    expect(vigil.standIn.state().usageGets).toBe(2)
+    expect(vigil.log('fetch-quota').match(/holds the tokens of another organization/g)).toHaveLength(1)
+    claim(1, vigil.logins[1]!)
+    usage({ kind: 'answer', status: 500, body: '' })
+    await vigil.run('fetch-quota')
+    expect(slot(2)).toMatchObject({ five_hour_util: null, email: 'user-2@example.com' })
+  })
+  it('a .claude.json that lags behind a /login gets none of the new figures, and its old ones are gone', async () => {
+    await start({ count: 2 })
+    await vigil.run('fetch-quota')
+    vigil.standIn.setUsage('user-1@example.com', percent(97))
+    logIn(1, 'user-1@example.com', { accountUuid: 'lag', email: 'lag@example.com' })
+    claim(1, vigil.logins[1]!)
+    age(10, 2)
+    await vigil.run('fetch-quota')
+    expect(slot(2)).toMatchObject({ five_hour_util: 97, email: null })
+    expect(JSON.parse(readFileSync(slotFile(2), 'utf8')).observation).toMatchObject({
+      accountUuid: null,
+      organizationUuid: vigil.logins[0]!.organizationUuid,
+    })
+  })
+  it('somebody who logs in while the answer is under way gets none of it; the next run measures', async () => {
+    await start({
+      count: 2,
+      onRequest: ({ endpoint, email }) => {
+        if (endpoint === 'usage' && email === 'user-2@example.com' && !switched) logIn(1, 'user-1@example.com')
+        if (email === 'user-2@example.com') switched = true
+      },
+    })
+    let switched = false
+    vigil.standIn.setUsage('user-2@example.com', percent(97))
+    expect((await vigil.run('fetch-quota')).code).toBe(0)
+    expect(outcome('slot-2')).toMatchObject({ outcome: 'login_changed', failure: null })
+    expect(slot(2)).toMatchObject({ five_hour_util: null, email: 'user-1@example.com' })
+    await vigil.run('fetch-quota')
+    expect(slot(2)).toMatchObject({ five_hour_util: 12 })
+  })
+  it('somebody who logs in instead is named by his own e-mail, not by the one that stands in the accounts file', async () => {
+    await start()
+    await vigil.run('fetch-quota')
+    expect(vigil.registry()).toContain('user-1@example.com')
+    logIn(0, 'user-1@example.com', { accountUuid: 'other', email: 'other@example.com' })
+    await vigil.run('fetch-quota')
+    expect(slot()).toMatchObject({ email: 'other@example.com', five_hour_util: 12 })
+    expect((vigil.json(vigil.paths.hotSwapQuota) as Merged['slots'])['slot-1']!['email']).toBe('other@example.com')
+  })
+  it('figures without an owner are shown until it is known whose login it is', async () => {
+    await start()
+    register('')
+    rmSync(identityFile(0))
+    await vigil.run('fetch-quota')
+    expect(slot()).toMatchObject({ five_hour_util: 12 })
+    logIn(0, 'user-1@example.com')
+    usage({ kind: 'answer', status: 500, body: '' })
+    await vigil.run('fetch-quota')
+    expect(slot()).toMatchObject({ five_hour_util: null, last_fetched: null })
+    await vigil.run('fetch-quota')
+    expect(slot()).toMatchObject({ five_hour_util: 12 })
   })
 })
 
@@ -179,6 +308,84 @@ describe('the request budget', () => {
   })
 })
 
+describe('the budget of a login', () => {
+  const block = (file: SlotJson) => {
+    file.requests.blockedUntil = Date.now() + 3 * 3_600_000
+  }
+  it('counts for the second try after a 401 too: the token is renewed, the request is left to the next run', async () => {
+    await start()
+    await vigil.run('fetch-quota')
+    age(10)
+    editSlot(1, file => {
+      file.requests.requestedAt = Array.from({ length: 19 }, (_, n) => Date.now() - 30 * 60_000 + n)
+    })
+    vigil.standIn.expireAccessToken('user-1@example.com')
+    expect((await vigil.run('fetch-quota')).code).toBe(0)
+    expect(vigil.standIn.state()).toMatchObject({ tokenPosts: 1, usageGets: 2 })
+    expect(outcome()).toMatchObject({
+      outcome: 'budget',
+      reason: expect.stringMatching(/^the token was renewed; budget 20\/h used/),
+    })
+  })
+  it('holds through whichever slot it is asked, a paused one counts too', async () => {
+    await start({ count: 2 })
+    writeConfigDir(vigil.dir(1), identityFile(1), vigil.logins[0]!)
+    register('', '')
+    usage({ kind: 'answer', status: 429, headers: { 'retry-after': '3600' }, body: '' })
+    await vigil.run('fetch-quota')
+    register(PAUSED, '')
+    await vigil.run('fetch-quota')
+    expect(outcome('slot-2')).toMatchObject({ outcome: 'blocked' })
+    editSlot(1, file => {
+      file.requests.blockedUntil = null
+      file.requests.requestedAt = Array.from({ length: 20 }, (_, n) => Date.now() - 30 * 60_000 + n)
+    })
+    await vigil.run('fetch-quota')
+    expect(outcome('slot-2')).toMatchObject({ outcome: 'budget' })
+    expect(vigil.standIn.state().usageGets).toBe(1)
+  })
+  it('is not used twice for figures that are fresh in a paused slot', async () => {
+    await start({ count: 2 })
+    writeConfigDir(vigil.dir(1), identityFile(1), vigil.logins[0]!)
+    register('', '')
+    await vigil.run('fetch-quota')
+    register(PAUSED, '')
+    await vigil.run('fetch-quota')
+    expect(outcome('slot-2')).toMatchObject({ outcome: 'fresh' })
+    expect(slot(2)).toMatchObject({ five_hour_util: 12, is_fresh: true })
+  })
+  it('is not inherited by who logs in instead, however the first request of that one ends', async () => {
+    await start({ count: 2 })
+    await vigil.run('fetch-quota')
+    editSlot(2, file => {
+      block(file)
+      file.requests.requestedAt = Array.from({ length: 20 }, (_, n) => Date.now() - 30 * 60_000 + n)
+    })
+    logIn(1, 'user-2@example.com', { accountUuid: 'new', email: 'new@example.com' })
+    for (const reason of ['500', 'ok']) {
+      if (reason === '500') usage({ kind: 'answer', status: 500, body: '' })
+      await vigil.run('fetch-quota')
+      expect(outcome('slot-2')).toMatchObject({ outcome: reason === '500' ? 'failed' : 'ok' })
+    }
+    expect((JSON.parse(readFileSync(slotFile(2), 'utf8')) as SlotJson).requests).toMatchObject({
+      requestedAt: { length: 2 },
+      blockedUntil: null,
+    })
+  })
+  it('is kept from files of older versions, which name no owner', async () => {
+    await start()
+    await vigil.run('fetch-quota')
+    age(10)
+    editSlot(1, file => {
+      delete file['owner']
+      block(file)
+    })
+    await vigil.run('fetch-quota')
+    expect(outcome()).toMatchObject({ outcome: 'blocked' })
+    expect(slot()).toMatchObject({ five_hour_util: 12 })
+  })
+})
+
 describe('tokens', () => {
   it('that the API refuses are renewed once through the same transaction, and the request tried once more', async () => {
     await start()
@@ -196,6 +403,42 @@ describe('tokens', () => {
     })
     expect((await vigil.run('fetch-quota')).code).toBe(75)
     expect(vigil.standIn.state()).toMatchObject({ tokenPosts: 1, usageGets: 2 })
+  })
+  it.each([
+    [30 * 60_000 - 5000, 1],
+    [30 * 60_000, 2],
+  ])(
+    'that are refused for ever are rotated again only 30 min after: %i ms -> %i rotations',
+    async (agoMs, rotations) => {
+      await start()
+      vigil.standIn.fault({ endpoint: 'usage', times: Number.POSITIVE_INFINITY, action: refusedForEver })
+      await vigil.run('fetch-quota')
+      expect(vigil.standIn.state().rotations).toBe(1)
+      const file = join(vigil.paths.logins, 'slot-1.json')
+      const state = JSON.parse(readFileSync(file, 'utf8')) as { refreshedAt: number }
+      writeFileSync(file, JSON.stringify({ ...state, refreshedAt: Date.now() - agoMs }))
+      for (let n = 0; n < 3; n++) expect((await vigil.run('fetch-quota')).code).toBe(75)
+      expect(vigil.standIn.state().rotations).toBe(rotations)
+      expect(outcome()).toMatchObject({
+        outcome: 'unauthorized',
+        reason: expect.stringMatching(/renewed \d+ min ago; it is not renewed again within 30m$/),
+        failure: 'temporary',
+      })
+    },
+  )
+  it('that somebody else renewed while they were refused are used as they are', async () => {
+    let renewed = false
+    await start({
+      onRequest: ({ endpoint }) => {
+        if (endpoint !== 'usage' || renewed) return
+        renewed = true
+        vigil.standIn.expireAccessToken('user-1@example.com')
+        logIn(0, 'user-1@example.com')
+      },
+    })
+    expect((await vigil.run('fetch-quota')).code).toBe(0)
+    expect(vigil.standIn.state()).toMatchObject({ tokenPosts: 0, usageGets: 2 })
+    expect(slot()).toMatchObject({ five_hour_util: 12 })
   })
   it('that are known to be expired are never asked with', async () => {
     await start({ expiresInMin: -5 })
@@ -282,6 +525,25 @@ describe('caches that lie', () => {
       expect(slot()).toMatchObject({ five_hour_util: 12 })
     },
   )
+  it('one that a killed run left behind the other is made good, though nothing is due', async () => {
+    await start()
+    await vigil.run('fetch-quota')
+    const good = readFileSync(vigil.paths.hotSwapQuota, 'utf8')
+    writeFileSync(vigil.paths.hotSwapQuota, good.replace('"five_hour_util": 12', '"five_hour_util": 3'))
+    await vigil.run('fetch-quota')
+    expect(readFileSync(vigil.paths.hotSwapQuota, 'utf8')).toBe(good)
+    expect(outcome()).toMatchObject({ outcome: 'fresh' })
+  })
+  it('figures under a name or as a text that nobody can read are a change to report, not fresh figures', async () => {
+    await start()
+    vigil.standIn.setUsage('user-1@example.com', {
+      five_hour: { used_percentage: 37 },
+      seven_day: { utilization: '26' },
+    })
+    expect((await vigil.run('fetch-quota')).code).toBe(1)
+    expect(outcome()).toMatchObject({ outcome: 'changed', failure: 'bug' })
+    expect(slot()).toMatchObject({ is_fresh: false, last_fetched: null })
+  })
   it('a corrupt slot is measured anew and said', async () => {
     await start()
     await vigil.run('fetch-quota')

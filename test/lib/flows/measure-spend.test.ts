@@ -397,6 +397,21 @@ function toldAgain({ append, projectsDir, now }: ReturnType<typeof account>, pat
   append(path, text.replace(/"timestamp":"[^"]+"/g, `"timestamp":"${new Date(now - MINUTE).toISOString()}"`), now)
 }
 
+describe('after days without use', () => {
+  it('a message of the last day that is told again today is counted where ccusage counts it', async () => {
+    const { measure, append, projectsDir, now } = account()
+    // Four days ago was the last use, so the narrow part begins there.
+    for (const back of [3, 2, 1]) rmSync(join(projectsDir, `-p${back % 3}/old${back}.jsonl`))
+    rmSync(join(projectsDir, '-p0/today.jsonl'))
+    await measure()
+    expect((await measure()).mode).toBe('narrow')
+    const line = readFileSync(join(projectsDir, '-p1/old4.jsonl'), 'utf8').split('\n')[1]!
+    const again = line.replace(/"timestamp":"[^"]+"/, `"timestamp":"${new Date(now - MINUTE).toISOString()}"`)
+    append('-p1/a-later-one.jsonl', `${again}\n`, now)
+    expect((await measure()).reason).toBe('a message from before today was told again')
+  })
+})
+
 describe('the first run of a day', () => {
   it('is full and audits the narrow one beside it', async () => {
     const { measure, now } = account()
