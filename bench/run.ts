@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { QUOTA_CONCURRENCY } from '../lib/timings.ts'
 import { REPO, runProcess, type ScratchVigil, scratchVigil } from '../test/support/scratch-vigil.ts'
+import { spendBench } from './spend.ts'
 
 const STARTS = 31
 const ACCOUNTS = 1000
@@ -17,6 +18,7 @@ const missed: string[] = []
 try {
   await starts()
   await manyAccounts()
+  await spending()
 } finally {
   rmSync(scratch, { recursive: true, force: true })
 }
@@ -87,6 +89,12 @@ async function manyAccounts(): Promise<void> {
   } finally {
     await vigil.dispose()
   }
+}
+
+/** What the transcripts cost, beside the bare two commands of ccusage on the same history; equal to the cent, or it throws. */
+async function spending(): Promise<void> {
+  process.stdout.write('\nMeasuring what was spent, beside the bare commands of ccusage (CPU of everything)\n')
+  for (const { name, value, ratio, target } of await spendBench()) row(name, value, ratio, target)
 }
 
 function bareLoop(vigil: ScratchVigil): string {

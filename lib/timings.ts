@@ -60,7 +60,7 @@ export const TERM_GRACE_MS = 9000
 export const CCUSAGE_KILL_GRACE_MS = 2000
 
 /** The longest that `billing.ccusage_timeout` may be. */
-export const LONGEST_CCUSAGE_TIMEOUT_MS = 4 * MINUTE_MS
+const LONGEST_CCUSAGE_TIMEOUT_MS = 4 * MINUTE_MS
 
 /**
  * How long a second fetch-billing waits for the first, to use what it measures. Longer than ccusage's deadline with its

@@ -1,8 +1,8 @@
 // The two files that a status line reads: built whole from the slots, and looked through for flags that lie.
 import * as v from 'valibot'
 import { CLOCK_TOLERANCE_MS, type FreshnessBudget, judgeFreshness } from './freshness.ts'
-import { accountWindow, belongsTo, isSameLogin, type QuotaObservation, voidIfReset } from './quota.ts'
-import type { MeasuredAccount } from './slot.ts'
+import { accountWindow, belongsTo, isSameLogin, loginKey, type QuotaObservation, voidIfReset } from './quota.ts'
+import { byLogin, type Holder, type MeasuredAccount } from './slot.ts'
 
 const nullableNumber = v.nullable(v.number())
 const nullableString = v.nullable(v.string())
@@ -45,11 +45,14 @@ export type MergedQuotaCache = v.InferOutput<typeof MergedQuotaCache>
  * future proves nothing about now, so it stands only where there is no other.
  */
 export function observationOf(
-  { slot, owner }: Pick<MeasuredAccount, 'slot' | 'owner'>,
-  all: ReadonlyArray<Pick<MeasuredAccount, 'slot'>>,
+  { slot, owner }: Holder,
+  index: ReadonlyMap<string, readonly Holder[]>,
   now: number,
 ): QuotaObservation | null {
-  const candidates = all.flatMap(({ slot: { observation } }) => (isSameLogin(observation, owner) ? [observation!] : []))
+  const sharing = index.get(loginKey(owner) ?? '') ?? []
+  const candidates = sharing.flatMap(({ slot: { observation } }) =>
+    isSameLogin(observation, owner) ? [observation!] : [],
+  )
   if (slot.observation !== null && belongsTo(slot.observation, owner)) candidates.push(slot.observation)
   const believable = candidates.filter(seen => seen.measuredAt <= now + CLOCK_TOLERANCE_MS)
   return (believable.length > 0 ? believable : candidates).reduce<QuotaObservation | null>(
@@ -66,8 +69,9 @@ export function buildMergedCache(
   budget: FreshnessBudget,
 ): MergedQuotaCache {
   const slots: MergedQuotaCache['slots'] = {}
+  const index = byLogin(all)
   for (const measured of all) {
-    const seen = observationOf(measured, all, now)
+    const seen = observationOf(measured, index, now)
     const fiveHour = accountWindow(seen, 'five_hour', now)
     const sevenDay = accountWindow(seen, 'seven_day', now)
     const extra = seen?.extraUsage ?? null

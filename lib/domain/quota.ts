@@ -44,6 +44,11 @@ export interface Owner {
   organizationUuid: string | null
 }
 
+/** One name for a login that is known; null where nobody knows whose it is. */
+export function loginKey(owner: Owner | null): string | null {
+  return owner?.accountUuid ? `${owner.accountUuid} ${owner.organizationUuid ?? ''}` : null
+}
+
 /** Known to be one login. */
 export function isSameLogin(one: Owner | null, other: Owner | null): boolean {
   if (one === null || other === null || one.accountUuid === null) return false

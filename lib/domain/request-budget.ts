@@ -1,3 +1,4 @@
+import { CLOCK_TOLERANCE_MS } from './freshness.ts'
 import { retryAfterMs } from './retry-after.ts'
 
 /** What an account's requests to the usage endpoint have used up. Kept in its slot file. */
@@ -76,6 +77,26 @@ export function unionOf(histories: readonly RequestHistory[], now: number): Requ
 /** A deadline further ahead than any server sets is the work of a clock that was wrong. */
 function isBlock(blockedUntil: number, now: number): boolean {
   return now < blockedUntil && blockedUntil - now <= 24 * HOUR_MS
+}
+
+/**
+ * May a token that the API refused be renewed? Where one as young as that is refused, the endpoint itself is at fault, and
+ * more rotations would not mend it.
+ * @param refreshedAt when Vigil last renewed this login, ms; null = never
+ */
+export function decideRenewal(
+  refreshedAt: number | null,
+  now: number,
+  againAfterMs: number,
+): { do: 'renew' } | { do: 'leave'; reason: string } {
+  const agoMs = refreshedAt === null ? againAfterMs : now - refreshedAt
+  if (agoMs >= againAfterMs || agoMs < -CLOCK_TOLERANCE_MS) return { do: 'renew' }
+  const ago = Math.max(0, Math.floor(agoMs / 60_000))
+  const again = Math.ceil(againAfterMs / 60_000)
+  return {
+    do: 'leave',
+    reason: `the API refused an access token that was renewed ${ago} min ago; it is not renewed again within ${again} min`,
+  }
 }
 
 /** Stamps up to an hour ahead (a clock that was stepped back) count too: rather too few requests than a block. */

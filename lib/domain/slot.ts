@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import type { Account, Identity } from './account.ts'
-import { belongsTo, isOtherLogin, isSameLogin, type Owner, QuotaObservation } from './quota.ts'
+import { belongsTo, isOtherLogin, isSameLogin, loginKey, type Owner, QuotaObservation } from './quota.ts'
 import { EMPTY_HISTORY, type RequestHistory, unionOf } from './request-budget.ts'
 
 /** What became of the latest try to measure, whether or not it brought figures. */
@@ -54,7 +54,7 @@ export interface MeasuredAccount {
 
 /** The present login as `.claude.json` claims it, unless the store was found to contradict just this claim. */
 export function ownerOf(claimed: Identity | null, slot: Slot): SlotOwner | null {
-  if (claimed !== null && slot.owner?.insteadOf === nameOf(claimed)) return slot.owner
+  if (claimed !== null && slot.owner?.insteadOf === loginKey(claimed)) return slot.owner
   return checkedOwner(claimed, null)
 }
 
@@ -68,7 +68,7 @@ export function checkedOwner(claimed: Identity | null, storedOrganization: strin
   const { accountUuid, organizationUuid } = claimed
   return storedOrganization === null || organizationUuid === null || storedOrganization === organizationUuid
     ? { accountUuid, organizationUuid, insteadOf: null }
-    : { accountUuid: null, organizationUuid: storedOrganization, insteadOf: nameOf(claimed) }
+    : { accountUuid: null, organizationUuid: storedOrganization, insteadOf: loginKey(claimed) }
 }
 
 /** The present login's e-mail before the registry's, which discovery wrote once for whoever was logged in then. */
@@ -87,13 +87,30 @@ export function takenOver(slot: Slot, owner: SlotOwner | null): Slot {
   }
 }
 
+export type Holder = Pick<MeasuredAccount, 'slot' | 'owner'>
+
+/** For each login the slots that may hold figures or requests of it: no account has to look through a thousand others. */
+export function byLogin(all: readonly Holder[]): ReadonlyMap<string, readonly Holder[]> {
+  const index = new Map<string, Holder[]>()
+  for (const holder of all) {
+    const { owner, slot } = holder
+    for (const key of new Set([owner, slot.observation, slot.owner].map(loginKey))) {
+      if (key === null) continue
+      const others = index.get(key)
+      if (others) others.push(holder)
+      else index.set(key, [holder])
+    }
+  }
+  return index
+}
+
 /** All that is known of one login's requests, through whichever slots they were made: a paused one counts too. */
 export function historyOf(
-  { slot, owner }: Pick<MeasuredAccount, 'slot' | 'owner'>,
-  all: ReadonlyArray<Pick<MeasuredAccount, 'slot' | 'owner'>>,
+  { slot, owner }: Holder,
+  index: ReadonlyMap<string, readonly Holder[]>,
   now: number,
 ): RequestHistory {
-  const elsewhere = all.filter(
+  const elsewhere = (index.get(loginKey(owner) ?? '') ?? []).filter(
     other => other.slot.slot !== slot.slot && isSameLogin(requesterOf(other.slot) ?? other.owner, owner),
   )
   const own = isOtherLogin(requesterOf(slot), owner) ? [] : [slot.requests]
@@ -103,8 +120,4 @@ export function historyOf(
 /** Older files name only the owner of the figures. */
 function requesterOf({ owner, observation }: Slot): Owner | null {
   return owner ?? (observation?.accountUuid ? observation : null)
-}
-
-function nameOf({ accountUuid, organizationUuid }: Identity): string {
-  return `${accountUuid} ${organizationUuid ?? ''}`
 }

@@ -12,9 +12,12 @@ const WATCH_MS = 6000
 const POLL_MS = 200
 /** Two takers of one dead lock can both succeed for a moment; by the next beat the loser knows. */
 const TAKEOVER_SETTLE_MS = 1800
-/** For proper-lockfile: we alone judge who is dead, so by its own rule a lock practically never goes stale. */
+/**
+ * For proper-lockfile: we alone judge who is dead, so by its own rule a lock practically never goes stale. A dead one is
+ * made so old that it does; a shorter rule for those would not do, for proper-lockfile cuts its update time to half of it.
+ */
 const NEVER_STALE_MS = 365 * 24 * 3_600_000
-/** lock-beat.ts beats; proper-lockfile's own timer is put off for as long as a timer can be. */
+/** lock-beat.ts beats. proper-lockfile's own timer, which takes every beat but its own for a theft, is put off. */
 const NEVER_BEAT_MS = 24 * 3_600_000
 /** A lock from the future was made under a wrong clock; this much is no more than two clocks differ by. */
 const AHEAD_MS = 60_000
@@ -56,9 +59,9 @@ export async function takeClaudeLock(
     const still = seen !== null && monotonicMs() - seen.since >= WATCH_MS
     const old = seen !== null && (clock() - seen.mtimeMs >= SILENT_AGE_MS || seen.mtimeMs - clock() > AHEAD_MS)
     const dead = still && old
-    if (dead && seen!.mtimeMs > clock()) makeOld(lockPath, clock() - 2 * SILENT_AGE_MS)
+    if (dead) makeOld(lockPath, clock() - 2 * NEVER_STALE_MS)
     if (seen === null || dead) {
-      const taken = await tryOnce(lockPath, dead ? SILENT_AGE_MS : NEVER_STALE_MS)
+      const taken = await tryOnce(lockPath)
       if (taken && dead) await new Promise(resolve => setTimeout(resolve, TAKEOVER_SETTLE_MS))
       if (taken && !taken.lost.aborted) return taken
     }
@@ -70,13 +73,13 @@ export async function takeClaudeLock(
   }
 }
 
-async function tryOnce(lockPath: string, staleMs: number): Promise<ClaudeLock | null> {
+async function tryOnce(lockPath: string): Promise<ClaudeLock | null> {
   const lost = new AbortController()
   try {
     const release = await lockfile.lock(lockPath, {
       lockfilePath: lockPath,
       realpath: false,
-      stale: staleMs,
+      stale: NEVER_STALE_MS,
       update: NEVER_BEAT_MS,
       retries: 0,
       onCompromised: error => lost.abort(error),

@@ -6,7 +6,7 @@ import type { PoolAccount } from '../domain/pool.ts'
 import { type QuotaObservation, type QuotaWindow, voidIfReset } from '../domain/quota.ts'
 import { observationOf } from '../domain/quota-cache.ts'
 import { decideRequest, type RequestHistory } from '../domain/request-budget.ts'
-import { emailOf, emptySlot, historyOf, type MeasuredAccount, ownerOf } from '../domain/slot.ts'
+import { byLogin, emailOf, emptySlot, historyOf, type MeasuredAccount, ownerOf } from '../domain/slot.ts'
 import type { Problem, StatusAccount, StatusWindow } from '../domain/status.ts'
 import { type AccountFacts, cacheProblem } from '../domain/status-problems.ts'
 import type { Paths } from '../paths.ts'
@@ -33,8 +33,9 @@ export async function lookAtAccounts(
   const problems: Problem[] = []
   const looks: Look[] = []
   for (const account of accounts) looks.push(await lookAt(account, context.paths, problems))
+  const index = byLogin(looks)
   const facts = looks.map(look => ({
-    account: describe(look, observationOf(look, looks, context.now), historyOf(look, looks, context.now), context),
+    account: describe(look, observationOf(look, index, context.now), historyOf(look, index, context.now), context),
     login: loginCommand(look.account, context.paths.home),
   }))
   const pool = facts.map(({ account }) => ({

@@ -1,8 +1,8 @@
 // What is known of each account before any is asked: whose login it is, what its slot holds, who shares its budget.
 import { type Account, type Identity, standingOf } from '../domain/account.ts'
-import { belongsTo, isSameLogin } from '../domain/quota.ts'
+import { belongsTo, loginKey } from '../domain/quota.ts'
 import { type AccountResult, resultOfError } from '../domain/run-record.ts'
-import { checkedOwner, emptySlot, ownerOf, type Slot, type SlotOwner } from '../domain/slot.ts'
+import { byLogin, checkedOwner, emptySlot, type Holder, ownerOf, type Slot, type SlotOwner } from '../domain/slot.ts'
 import type { Run } from '../job.ts'
 import { readIdentity } from '../store/identity.ts'
 import { readSlot } from '../store/slots.ts'
@@ -23,21 +23,24 @@ export interface QuotaRound {
   readonly looks: readonly QuotaLook[]
   /** Two slots on one login share its request budget. For each slot that is not asked, the one that is. */
   readonly twins: ReadonlyMap<string, string>
+  readonly byLogin: ReadonlyMap<string, readonly Holder[]>
 }
 
 export async function lookAtQuota(accounts: readonly Account[], run: Run): Promise<QuotaRound> {
   const looks: QuotaLook[] = []
   for (const account of accounts) looks.push(await lookAt(account, run))
   // Most runs have nothing to do; only a doubt is worth opening a store before it is known that there is.
-  for (const look of looks)
-    if (isDoubtful(look, looks)) settleOwner(look, (await storedLogin(look.account, run)).organizationUuid, run)
+  for (const look of doubtful(looks)) {
+    const stored = await storedLogin(look.account, run).catch(() => null) // Its own turn says what is wrong with it.
+    settleOwner(look, stored?.organizationUuid ?? null, run)
+  }
   for (const { account, owner, slot } of looks) {
     if (slot.observation === null || belongsTo(slot.observation, owner)) continue
     run.log('info', `the figures of ${account.slot} are not of the login that it holds now; they are dropped`, {
       slot: account.slot,
     })
   }
-  return { looks, twins: twinsOf(looks) }
+  return { looks, twins: twinsOf(looks), byLogin: byLogin(looks) }
 }
 
 async function lookAt(account: Account, run: Run): Promise<QuotaLook> {
@@ -55,36 +58,40 @@ async function lookAt(account: Account, run: Run): Promise<QuotaLook> {
 }
 
 /** A claim that was wrong before, or that another account makes too: a copied directory looks so. */
-function isDoubtful(look: QuotaLook, looks: readonly QuotaLook[]): boolean {
-  if (!mayBeAsked(look)) return false
-  const claim = checkedOwner(look.claimed, null)
-  if (look.owner?.insteadOf) return true
-  return looks.some(
-    other => other !== look && mayBeAsked(other) && isSameLogin(checkedOwner(other.claimed, null), claim),
+function doubtful(looks: readonly QuotaLook[]): QuotaLook[] {
+  const asked = looks.filter(mayBeAsked)
+  const claims = new Map<string | null, number>()
+  for (const { claimed } of asked) claims.set(loginKey(claimed), (claims.get(loginKey(claimed)) ?? 0) + 1)
+  return asked.filter(
+    ({ claimed, owner }) => claimed !== null && (owner?.insteadOf || claims.get(loginKey(claimed))! > 1),
   )
 }
 
 /** Takes the credential store's word into account, if it has one. @returns whether that changed whose login this is */
 export function settleOwner(look: QuotaLook, storedOrganization: string | null, run: Run): boolean {
   if (storedOrganization === null) return false
-  const before = look.owner
-  look.owner = checkedOwner(look.claimed, storedOrganization)
-  if (look.owner?.insteadOf && look.slot.owner?.insteadOf !== look.owner.insteadOf) {
+  const owner = checkedOwner(look.claimed, storedOrganization)
+  const changed =
+    owner?.accountUuid !== look.owner?.accountUuid || owner?.organizationUuid !== look.owner?.organizationUuid
+  look.owner = owner
+  if (changed && owner?.insteadOf) {
     const { slot } = look.account
     run.log('warn', `${slot} holds the tokens of another organization than its .claude.json names; whose is unknown`, {
       slot,
     })
   }
-  return look.owner?.accountUuid !== before?.accountUuid || look.owner?.organizationUuid !== before?.organizationUuid
+  return changed
 }
 
 function twinsOf(looks: readonly QuotaLook[]): Map<string, string> {
   const twins = new Map<string, string>()
-  const asked: QuotaLook[] = []
-  for (const look of looks.filter(mayBeAsked)) {
-    const first = asked.find(({ owner }) => isSameLogin(owner, look.owner))
-    if (first === undefined) asked.push(look)
-    else twins.set(look.account.slot, first.account.slot)
+  const firstOf = new Map<string, string>()
+  for (const { account, owner } of looks.filter(mayBeAsked)) {
+    const key = loginKey(owner)
+    if (key === null) continue
+    const first = firstOf.get(key)
+    if (first === undefined) firstOf.set(key, account.slot)
+    else twins.set(account.slot, first)
   }
   return twins
 }

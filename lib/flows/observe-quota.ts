@@ -1,9 +1,9 @@
 // One account's turn in fetch-quota: may it be asked, with which token, what came back, and what is kept of it.
 import { type Account, standingOf } from '../domain/account.ts'
-import { CLOCK_TOLERANCE_MS } from '../domain/freshness.ts'
 import type { QuotaObservation } from '../domain/quota.ts'
 import { observationOf } from '../domain/quota-cache.ts'
 import {
+  decideRenewal,
   decideRequest,
   type RequestDecision,
   withoutRateLimit,
@@ -16,7 +16,7 @@ import type { Run } from '../job.ts'
 import type { UsageAnswer } from '../sources/usage-endpoint.ts'
 import { readIdentity } from '../store/identity.ts'
 import { updateSlot } from '../store/slots.ts'
-import { CRON_PERIOD_MS, RENEW_AGAIN_AFTER_MS, span, USAGE_TIMEOUT_MS } from '../timings.ts'
+import { CRON_PERIOD_MS, RENEW_AGAIN_AFTER_MS, USAGE_TIMEOUT_MS } from '../timings.ts'
 import { VERSION } from '../version.ts'
 import { type QuotaLook, type QuotaRound, type StoredLogin, settleOwner, storedLogin } from './look-at-quota.ts'
 
@@ -29,7 +29,7 @@ export async function observeQuota(look: QuotaLook, round: QuotaRound, run: Run)
     return fact('off', 'quota.sources does not name oauth: no request is made')
   const twin = round.twins.get(account.slot)
   if (twin !== undefined) return fact('shared', `the same login as ${twin}, which is asked for both`)
-  const measuredAt = () => observationOf(look, round.looks, run.now)?.measuredAt ?? null
+  const measuredAt = () => observationOf(look, round.byLogin, run.now)?.measuredAt ?? null
   const early = mayAsk(look, round, run, run.now, measuredAt())
   if (early !== null) return early
   const stored = await usableLogin(account, run)
@@ -46,12 +46,12 @@ export async function observeQuota(look: QuotaLook, round: QuotaRound, run: Run)
 /** @returns null where a request may be made, or why it may not */
 function mayAsk(
   look: QuotaLook,
-  { looks }: QuotaRound,
+  { byLogin }: QuotaRound,
   run: Run,
   now: number,
   measuredAt: number | null,
 ): AccountResult | null {
-  const history = historyOf(look, looks, now)
+  const history = historyOf(look, byLogin, now)
   const decision: RequestDecision = decideRequest(history, measuredAt, now, {
     everyMs: run.settings.quota.everyMs,
     cronPeriodMs: CRON_PERIOD_MS['fetch-quota'],
@@ -70,12 +70,16 @@ async function afterUnauthorized(
   rejected: string,
 ): Promise<AccountResult> {
   const { account } = look
+  const { refreshLogin } = await import('./refresh-login.ts')
+  const { readLoginState } = await import('../store/login-states.ts')
   let stored = await storedLogin(account, run)
   // Another one in the store is somebody's renewal meanwhile, and needs none of ours.
   if (stored.accessToken === null || stored.accessToken === rejected) {
-    const renewed = stored.accessToken === null ? null : await renewedLately(account, run)
-    if (renewed !== null) return keepAttempt(look, run, problem('unauthorized', renewed, 'temporary'))
-    const { refreshLogin } = await import('./refresh-login.ts')
+    if (stored.accessToken === rejected) {
+      const { refreshedAt } = readLoginState(run.paths.logins, account)
+      const renewal = decideRenewal(refreshedAt, run.clock(), RENEW_AGAIN_AFTER_MS)
+      if (renewal.do === 'leave') return keepAttempt(look, run, problem('unauthorized', renewal.reason, 'temporary'))
+    }
     const login = await refreshLogin(account, run, rejected)
     if (login.usable) stored = await storedLogin(account, run)
     if (!login.usable || stored.accessToken === null || stored.accessToken === rejected) {
@@ -90,16 +94,6 @@ async function afterUnauthorized(
   const spent = mayAsk(look, round, run, run.clock(), null)
   if (spent !== null) return keepAttempt(look, run, { ...spent, reason: `the token was renewed; ${spent.reason}` })
   return keepAnswer(look, run, await ask(look, run, stored.accessToken))
-}
-
-/** An endpoint that refuses tokens as young as that is at fault itself; more rotations would not mend it. */
-async function renewedLately(account: Account, run: Run): Promise<string | null> {
-  const { readLoginState } = await import('../store/login-states.ts')
-  const { refreshedAt } = readLoginState(run.paths.logins, account)
-  const agoMs = refreshedAt === null ? Number.POSITIVE_INFINITY : run.clock() - refreshedAt
-  if (agoMs >= RENEW_AGAIN_AFTER_MS || agoMs < -CLOCK_TOLERANCE_MS) return null
-  const minutes = Math.max(0, Math.floor(agoMs / 60_000))
-  return `the API refused an access token that was renewed ${minutes} min ago; it is not renewed again within ${span(RENEW_AGAIN_AFTER_MS)}`
 }
 
 /** An access token that is not known to be expired: such a one would only burn the budget. */

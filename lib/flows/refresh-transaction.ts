@@ -166,7 +166,7 @@ async function sendOnce(
     prepared = await store.prepareWrite(reading.blob)
     const refusal = await rehearse(look, run, prepared)
     if (refusal) return refusal
-    pointTo(run.paths.refreshing, loginKey(store), account)
+    await pointTo(run.paths.refreshing, loginKey(store), account)
     journal = await beginJournal(path, intent)
     if (lost.aborted || run.signal.aborted) {
       if (!recovery) await forget(look, run, path)

@@ -21,13 +21,7 @@ import {
 } from '../store/refresh-journal.ts'
 import { rememberSpent } from '../store/spent-tokens.ts'
 import { RESCUE_MS, WRITE_LOCK_WAIT_MS } from '../timings.ts'
-import {
-  applyStanding,
-  inTheWay,
-  type LoginLook,
-  type LoginResult,
-  storedFingerprint,
-} from './refresh-login.ts'
+import { applyStanding, inTheWay, type LoginLook, type LoginResult, storedFingerprint } from './refresh-login.ts'
 
 export interface Settlement {
   look: LoginLook

@@ -5,10 +5,11 @@
 import { basename, dirname, join } from 'node:path'
 import * as v from 'valibot'
 import type { CredentialStore } from '../domain/credential-store.ts'
-import { closeSync, readdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from '../edges/fs.ts'
+import { closeSync, readdirSync, readFileSync, renameSync, unlinkSync } from '../edges/fs.ts'
 import {
   ensurePrivateDir,
   openNew,
+  publish,
   removeDurably,
   stagingName,
   sync,
@@ -143,10 +144,10 @@ export async function clearJournal(path: string): Promise<void> {
 const Pointer = v.object({ slot: v.string(), configDir: v.string(), isDefault: v.boolean() })
 export type RefreshPointer = v.InferOutput<typeof Pointer>
 
-export function pointTo(pointersDir: string, key: string, account: RefreshPointer): void {
+export async function pointTo(pointersDir: string, key: string, account: RefreshPointer): Promise<void> {
   ensurePrivateDir(pointersDir)
   const { slot, configDir, isDefault } = account
-  writeFileSync(join(pointersDir, `${key}.json`), JSON.stringify({ slot, configDir, isDefault }), { mode: 0o600 })
+  await publish(join(pointersDir, `${key}.json`), JSON.stringify({ slot, configDir, isDefault }), { durable: true })
 }
 
 export function removePointer(pointersDir: string, key: string): void {

@@ -4,7 +4,7 @@ import { readFileSync, statSync } from '../edges/fs.ts'
 import type { Paths } from '../paths.ts'
 import { HOUR_MS } from '../timings.ts'
 
-export const GOOD_FOR_MS = 4 * HOUR_MS
+const GOOD_FOR_MS = 4 * HOUR_MS
 
 const amount = v.optional(
   v.nullable(v.pipe(v.number('is no amount; write US dollars such as 12.50'), v.minValue(0, 'has to be 0 or more'))),

@@ -30,7 +30,7 @@ export interface CcusageTree {
   started(count: number): Promise<void>
   dispose(): void
 }
-export interface Behaviour {
+interface Behaviour {
   costUsd?: number
   burnRate?: number
   output?: 'good' | 'torn' | 'wrong' | 'huge' | 'exit1'

@@ -78,7 +78,9 @@ test.concurrent('a disk that fills up while the request is on its way costs no t
     const where = `${pages} pages free`
     expect(vigil.standIn.state(), where).toMatchObject({ tokenPosts: 1, rotations: 1, replays: 0 })
     await tools.expectLoginWorks(vigil)
-    expect(said(vigil, run), where).toContain('refreshed')
+    // What is freed by the refresh itself may be enough for its record; where it is not, the record or stderr says so.
+    if (run.code !== 0) expectFailed(run)
+    expect(said(vigil, run), where).toMatch(run.code === 0 ? /refreshed/ : DISK_FULL)
     disk.empty()
     await expectRecovers(vigil)
     expect(vigil.standIn.state(), where).toMatchObject({ tokenPosts: 1, replays: 0 })
@@ -193,6 +195,7 @@ async function walk(lifetime: tools.Lifetime, { title, steps: isWanted, fault }:
         tools.expectNoTornFile(vigil.home)
         if (run.code === 0) await tools.expectLoginWorks(vigil)
         else expectFailed(run)
+        tools.removeClaudeLocks(vigil) // where removing one is what failed: ten minutes later it is an abandoned one
         await expectRecovers(vigil)
         const after = vigil.standIn.state()
         expect(after.replays - before.replays, 'replays').toBe(0)

@@ -1,4 +1,5 @@
 // A recorded run as a list of the system calls at which it can be killed, and the means to kill it at exactly one.
+import { createHash } from 'node:crypto'
 import type { ScratchVigil } from '../support/scratch-vigil.ts'
 import { jobCommand, type SystemCall, type Traced, traced } from './tools.ts'
 
@@ -13,7 +14,10 @@ const TRACED = [...CHANGES, '%network'].join(',')
 
 export interface Step {
   name: string
-  /** The file, with `{pid}` for the process id; null for a call on the network. */
+  /**
+   * The file, with `{pid}` for the process id and `{print:16}` for the first 16 digits of the stored refresh token's
+   * SHA-256, after which some files are named; null for a call on the network.
+   */
   path: string | null
   /** Every file that the call names. */
   names: string[]
@@ -28,19 +32,27 @@ function envOf(vigil: ScratchVigil): Record<string, string> {
   return { ...vigil.env, UV_THREADPOOL_SIZE: '1' }
 }
 
-export async function recordSteps(vigil: ScratchVigil, job = 'refresh-tokens'): Promise<Step[]> {
-  const run = await traced(jobCommand(job), envOf(vigil), { trace: TRACED })
-  if (run.signal !== null || run.stderr !== '') throw new Error(`The recording failed: ${run.signal} ${run.stderr}`)
-  return stepsOf(run, vigil.home)
+function storedPrint(vigil: ScratchVigil): string {
+  return createHash('sha256')
+    .update(String(vigil.credentials(0).claudeAiOauth['refreshToken']))
+    .digest('hex')
 }
 
-function stepsOf(run: Traced, home: string): Step[] {
+export async function recordSteps(vigil: ScratchVigil, job = 'refresh-tokens'): Promise<Step[]> {
+  const print = storedPrint(vigil)
+  const run = await traced(jobCommand(job), envOf(vigil), { trace: TRACED })
+  if (run.signal !== null || run.stderr !== '') throw new Error(`The recording failed: ${run.signal} ${run.stderr}`)
+  return stepsOf(run, vigil.home, print)
+}
+
+function stepsOf(run: Traced, home: string, print: string): Step[] {
   const counted = new Map<string, number>()
   const first = new Map<string, number>()
   const steps: Step[] = []
   let connected = false
   for (const call of run.calls) {
-    const path = call.paths.find(path => path.startsWith(`${home}/`))?.replace(pidIn(run.pid), '{pid}') ?? null
+    const path =
+      call.paths.map(path => inGeneral(path, run.pid, print)).find(path => path.startsWith(`${home}/`)) ?? null
     const what = `${call.name} ${path ?? ''}`
     const nth = (counted.get(`${call.tid} ${what}`) ?? 0) + 1
     counted.set(`${call.tid} ${what}`, nth)
@@ -63,7 +75,11 @@ function stepsOf(run: Traced, home: string): Step[] {
   return steps
 }
 
-const pidIn = (pid: number) => new RegExp(`(?<=\\.)${pid}(?=\\.)`, 'g')
+function inGeneral(path: string, pid: number, print: string): string {
+  return path
+    .replace(new RegExp(`(?<=\\.)${pid}(?=\\.)`, 'g'), '{pid}')
+    .replace(/[0-9a-f]{16,64}/g, digits => (print.startsWith(digits) ? `{print:${digits.length}}` : digits))
+}
 
 function changesSomething(call: SystemCall): boolean {
   return call.name.startsWith('open') ? /O_CREAT|O_TRUNC/.test(call.text) : CHANGES.includes(call.name)
@@ -71,10 +87,11 @@ function changesSomething(call: SystemCall): boolean {
 
 /** Runs the job and does `what` to it as that step begins: `signal=SIGKILL` kills it before the call has an effect. */
 export function strike(vigil: ScratchVigil, step: Step, what: string, job = 'refresh-tokens'): Promise<Traced> {
+  const path = step.path?.replace(/\{print:(\d+)\}/g, (_, digits) => storedPrint(vigil).slice(0, Number(digits)))
   return traced(jobCommand(job), envOf(vigil), {
     trace: step.name,
     inject: `${step.name}:${what}:when=${step.nth}`,
-    ...(step.path !== null && { path: step.path }),
+    ...(path !== undefined && { path }),
   })
 }
 

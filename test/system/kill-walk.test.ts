@@ -82,12 +82,23 @@ async function killAt(vigil: ScratchVigil, step: Step, setUp: Walk['setUp']): Pr
 
 interface Walk {
   title: string
-  /** Where to begin: what comes before Claude Code's first lock is the same in every run, and one walk over it is enough. */
-  from: 'the start' | 'the first lock'
+  /** Where to begin: what comes before that is the same as in another walk, and one over it is enough. */
+  from: 'the start' | 'the first lock' | 'the request'
   /** Prepares what is then run and killed; run once more for each kill point. */
   setUp: (vigil: ScratchVigil) => unknown
   /** What must hold after a kill at `step` and two undisturbed runs; says it in a word. Throws where it does not hold. */
   judge: (vigil: ScratchVigil, step: Step, steps: Step[], counted: Counts) => Promise<string>
+}
+
+function beginning(steps: Step[], from: Walk['from']): number {
+  if (from === 'the start') return 0
+  const isFirst = (step: Step) =>
+    from === 'the request'
+      ? step.name === 'connect'
+      : step.name === 'mkdir' && step.path?.endsWith('/.oauth_refresh.lock')
+  const index = steps.findIndex(isFirst)
+  expect(index, `where ${from} is`).toBeGreaterThan(0)
+  return index
 }
 
 /** Kills a run at each of its steps, each time from the same beginning, and prints a table of them. */
@@ -105,9 +116,7 @@ async function walk(lifetime: tools.Lifetime, { title, from, setUp, judge }: Wal
       .map(step => nameOf(step, vigil.home))
       .sort()
     recordings[lane] = onFiles
-    const firstLock = steps.find(step => step.name === 'mkdir' && step.path?.endsWith('/.oauth_refresh.lock'))
-    expect(firstLock, 'the step that takes the first lock').toBeDefined()
-    for (const step of steps.slice(from === 'the start' ? 0 : firstLock!.index)) {
+    for (const step of steps.slice(beginning(steps, from))) {
       const name = nameOf(step, vigil.home)
       if ((step.path === null ? 0 : onFiles.indexOf(name) % LANES) !== lane) continue
       let verdict = 'FAILED'
@@ -175,7 +184,7 @@ test.concurrent('a run that finishes what a killed one left can itself be killed
       if (!left.has(vigil)) {
         tools.loginAgain(vigil, 0, { emptyHome: true })
         const steps = await recordSteps(vigil)
-        const storing = steps.find(step => step.name === 'mkdir' && step.path?.endsWith('/.storage-write.lock'))
+        const storing = steps.findLast(step => step.name === 'mkdir' && step.path?.endsWith('/.storage-write.lock'))
         await killAt(vigil, storing!, () => tools.loginAgain(vigil, 0, { emptyHome: true }))
         tools.removeClaudeLocks(vigil)
         giveOneProcessId(vigil)
@@ -222,7 +231,7 @@ async function firstConnect(vigil: ScratchVigil): Promise<Step> {
 test.concurrent('a run that learns that the login is over can be killed at any system call, and a person is told all the same', async lifetime => {
   await walk(lifetime, {
     title: 'A run whose login was ended at Anthropic',
-    from: 'the first lock',
+    from: 'the request',
     setUp(vigil) {
       tools.loginAgain(vigil, 0, { emptyHome: true })
       vigil.standIn.revoke(tools.email(0))
@@ -311,7 +320,7 @@ test.concurrent("Claude Code's locks that a killed run left behind are taken ove
     setUp()
     const [name, file] = heldAt.split(' ') as [string, string]
     const steps = await recordSteps(vigil)
-    const step = steps.find(step => step.name === name && step.names.includes(join(vigil.dir(0), file)))
+    const step = steps.findLast(step => step.name === name && step.names.includes(join(vigil.dir(0), file)))
     const before = await killAt(vigil, step!, setUp)
     const held = tools.claudeLocks(vigil).filter(existsSync)
     expect(held.length, `locks left behind at ${heldAt}`).toBeGreaterThan(0)

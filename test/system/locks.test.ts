@@ -234,6 +234,10 @@ test.concurrent("Claude Code's three locks are taken in its order and given back
   expect(seen.filter(call => call !== 'open .credentials.json')).toEqual([
     'mkdir .oauth_refresh.lock',
     'mkdir .claude.lock',
+    // The rehearsal: a store that cannot be written shows while nothing is spent.
+    'mkdir .storage-write.lock',
+    'rename .credentials.json',
+    'rmdir .storage-write.lock',
     'connect',
     'mkdir .storage-write.lock',
     'rename .credentials.json',
@@ -244,8 +248,8 @@ test.concurrent("Claude Code's three locks are taken in its order and given back
   const reads = seen.slice(seen.indexOf('mkdir .claude.lock'), seen.indexOf('connect'))
   expect(reads).toContain('open .credentials.json')
   const readsBeforeWriting = seen.slice(
-    seen.indexOf('mkdir .storage-write.lock'),
-    seen.indexOf('rename .credentials.json'),
+    seen.lastIndexOf('mkdir .storage-write.lock'),
+    seen.lastIndexOf('rename .credentials.json'),
   )
   expect(readsBeforeWriting).toContain('open .credentials.json')
 })

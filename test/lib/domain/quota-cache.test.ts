@@ -4,6 +4,7 @@ import { CLOCK_TOLERANCE_MS } from '../../../lib/domain/freshness.ts'
 import type { Owner, QuotaObservation } from '../../../lib/domain/quota.ts'
 import { buildMergedCache, observationOf } from '../../../lib/domain/quota-cache.ts'
 import {
+  byLogin,
   checkedOwner,
   emailOf,
   emptySlot,
@@ -44,7 +45,7 @@ const measured = (slot: string, owner: Owner | null, observation: QuotaObservati
   owner,
 })
 const shown = (...all: MeasuredAccount[]) =>
-  all.map(one => observationOf(one, all, NOW)?.windows[0]!.usedPercent ?? null)
+  all.map(one => observationOf(one, byLogin(all), NOW)?.windows[0]?.usedPercent ?? null)
 
 describe('whose figures an account shows', () => {
   it('its own, and those of a second slot with the same login, whichever are newer', () => {

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { CLOCK_TOLERANCE_MS } from '../../../lib/domain/freshness.ts'
 import {
+  decideRenewal,
   decideRequest,
   EMPTY_HISTORY,
   type RequestHistory,
@@ -8,7 +10,7 @@ import {
   withRequest,
 } from '../../../lib/domain/request-budget.ts'
 import { retryAfterMs } from '../../../lib/domain/retry-after.ts'
-import { emptySlot, historyOf, type Slot, type SlotOwner } from '../../../lib/domain/slot.ts'
+import { byLogin, emptySlot, historyOf, type Slot, type SlotOwner } from '../../../lib/domain/slot.ts'
 
 const NOW = 1_795_000_000_000
 const MIN = 60_000
@@ -94,6 +96,19 @@ describe('after a 429', () => {
   })
 })
 
+describe('whether a refused token is renewed', () => {
+  it.each([
+    ['never', null, 'renew'],
+    ['just now', NOW, 'leave'],
+    ['the limit less 1 ms ago', NOW - 30 * MIN + 1, 'leave'],
+    ['the limit ago', NOW - 30 * MIN, 'renew'],
+    ['in the future, as clocks differ', NOW + CLOCK_TOLERANCE_MS, 'leave'],
+    ['in the future, by a clock that was wrong', NOW + CLOCK_TOLERANCE_MS + 1, 'renew'],
+  ] as const)('renewed before: %s -> %s', (_name, refreshedAt, expected) => {
+    expect(decideRenewal(refreshedAt, NOW, 30 * MIN).do).toBe(expected)
+  })
+})
+
 describe('the history of one login that stands in several slots', () => {
   const owner = (accountUuid: string | null, organizationUuid: string | null = 'org'): SlotOwner => ({
     accountUuid,
@@ -112,7 +127,7 @@ describe('the history of one login that stands in several slots', () => {
   })
   const seen = (slot: Slot, present: SlotOwner | null) => ({ slot, owner: present })
   const history = (present: SlotOwner | null, own: Slot, ...others: Array<ReturnType<typeof seen>>) =>
-    historyOf(seen(own, present), [seen(own, present), ...others], NOW)
+    historyOf(seen(own, present), byLogin([seen(own, present), ...others]), NOW)
 
   it('is all of its requests, and the block that ends last', () => {
     const other = seen(used('b', 8, ANNA, NOW + 9 * MIN), ANNA)
