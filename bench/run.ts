@@ -83,7 +83,7 @@ async function manyAccounts(): Promise<void> {
     row('fetch-quota', `${ours.ms.toFixed(0)} ms`, ours.ms / floor, 1.3)
     const verdict = ours.peakMb <= 150 ? 'met' : 'MISSED'
     process.stdout.write(
-      `  ${'peak memory'.padEnd(18)}${`${ours.peakMb.toFixed(0)} MB`.padStart(10)}            target 150 MB: ${verdict}\n`,
+      `  ${'peak memory'.padEnd(34)}${`${ours.peakMb.toFixed(0)} MB`.padStart(10)}            target 150 MB: ${verdict}\n`,
     )
     if (ours.peakMb > 150) missed.push('fetch-quota memory')
   } finally {
@@ -131,7 +131,7 @@ function median(list: number[]): number {
 function row(name: string, figure: string, ratio: number, target: number | null): void {
   const verdict = target === null ? 'floor' : `target ${target.toFixed(2)}: ${ratio <= target ? 'met' : 'MISSED'}`
   process.stdout.write(
-    `  ${name.padEnd(18)}${figure.padStart(10)}${`${ratio.toFixed(2)} x`.padStart(10)}  ${verdict}\n`,
+    `  ${name.padEnd(34)}${figure.padStart(10)}${`${ratio.toFixed(2)} x`.padStart(10)}  ${verdict}\n`,
   )
   if (target !== null && ratio > target) missed.push(`${name} ${ratio.toFixed(2)} x`)
 }

@@ -11,6 +11,8 @@ const program = new Command('vigil')
   .version(VERSION)
   .showSuggestionAfterError()
   .showHelpAfterError('(see: vigil --help)')
+  // Before the commands are added: they take it over from here.
+  .exitOverride()
 
 program
   .command('status')
@@ -36,7 +38,6 @@ program
     await runCommand(job as JobName, options.force ? ['--force'] : [])
   })
 
-program.exitOverride()
 try {
   await program.parseAsync()
 } catch (error) {
