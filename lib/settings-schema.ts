@@ -46,7 +46,7 @@ const endpoint = v.pipe(
 )
 /** A header's value: with anything else, every request would fail before it is sent. */
 const headerText = v.pipe(
-  oneLine,
+  v.string('is no text'),
   v.regex(
     /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/,
     'has to be plain ASCII text, without accents, dashes or quotes of other alphabets',

@@ -4,12 +4,14 @@ import { join } from 'node:path'
 import type { Account } from '../domain/account.ts'
 import type { AccountBilling, BillingCache, Paid, SourceReport } from '../domain/billing.ts'
 import { mergeBilling, stillGood } from '../domain/billing-merge.ts'
+import { belongsTo } from '../domain/quota.ts'
 import { shiftDate } from '../domain/spend.ts'
 import { realpathSync } from '../edges/fs.ts'
 import { endLeftover } from '../edges/leash.ts'
 import { ensurePrivateDir } from '../edges/publish.ts'
 import type { Run } from '../job.ts'
 import { saveBilling } from '../store/billing.ts'
+import { readIdentity } from '../store/identity.ts'
 import { readSlot } from '../store/slots.ts'
 import { readSubscription } from '../store/subscription.ts'
 import { CRON_PERIOD_MS, START_JITTER_MS } from '../timings.ts'
@@ -22,7 +24,7 @@ export async function measureBilling(run: Run, known: BillingCache | null, day: 
   const { accounts, current } = await loadAccounts(run)
   const zone = new Intl.DateTimeFormat().resolvedOptions().timeZone
   const local = await measureAccounts(accounts, run, known, day, zone, force)
-  const paid = paidUse(accounts, run)
+  const paid = await paidUse(accounts, run)
   const byHand = local.report.outcome === 'ok' ? null : await typedIn(run, day)
   const failed = local.failed > 0
   const at = run.clock()
@@ -187,12 +189,18 @@ function reportOf({ accounts, failed }: LocalFigures): SourceReport {
 }
 
 /** Real money, from what fetch-quota last measured; only in dollars, since budgets are. */
-function paidUse(accounts: readonly Account[], run: Run): { bySlot: Record<string, Paid>; report: SourceReport } {
+async function paidUse(
+  accounts: readonly Account[],
+  run: Run,
+): Promise<{ bySlot: Record<string, Paid>; report: SourceReport }> {
   const bySlot: Record<string, Paid> = {}
-  for (const { slot, configDir } of accounts) {
+  for (const { slot, configDir, isDefault } of accounts) {
     const { observation } = readSlot(run.paths, slot, configDir).slot
     const extra = observation?.extraUsage
-    if (!observation || !extra || (extra.currency !== null && extra.currency !== 'USD')) continue
+    const identity = await readIdentity(configDir, isDefault, run.paths.home)
+    // Somebody else's money, from before another login took this directory over.
+    if (!observation || !belongsTo(observation, identity)) continue
+    if (!extra || (extra.currency !== null && extra.currency !== 'USD')) continue
     bySlot[slot] = {
       enabled: extra.enabled,
       usedUsd: extra.used,

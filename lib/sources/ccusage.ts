@@ -32,11 +32,12 @@ export async function askDaily(
   since: string,
   zone: string,
 ): Promise<{ kind: 'figures'; days: UsageDay[] } | NoFigures> {
-  if (!hasZoneData(zone)) {
+  const known = ['Etc/UTC', 'Etc/GMT', 'GMT'].includes(zone) ? 'UTC' : zone
+  if (!hasZoneData(known)) {
     const reason = `this system knows no time zone ${zone}, so ccusage would take another: install tzdata (and tzdata-legacy for old names), or name the zone as it is called now`
     return { kind: 'noZoneData', reason }
   }
-  return ask(run, ['daily', '--since', since.replaceAll('-', ''), '--timezone', zone], readDaily)
+  return ask(run, ['daily', '--since', since.replaceAll('-', ''), '--timezone', known], readDaily)
 }
 
 async function ask<T>(run: CcusageRun, words: string[], read: (json: unknown) => T | null): Promise<T | NoFigures> {

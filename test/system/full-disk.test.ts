@@ -8,6 +8,8 @@ import { nameOf, recordSteps, type Step, strike } from './kill-points.ts'
 import * as tools from './tools.ts'
 
 const QUIET = { code: 0, signal: null, stdout: '', stderr: '' } satisfies Finished
+/** A walk is hundreds of runs; on a machine that has other things to do they take their time. */
+const PATIENT = { timeout: 900_000 }
 const DISK_FULL = /ENOSPC|no space left|disk is full/i
 
 /** What a person can find out about that run: its record, where one could be written, and stderr, which cron mails. */
@@ -115,32 +117,36 @@ test.concurrent('a disk that stays full from the request on, whatever is freed, 
   expect(vigil.standIn.state()).toMatchObject({ tokenPosts: 1, rotations: 1, replays: 0 })
 })
 
-test.concurrent('a disk that becomes full at any moment of the run costs no token and tears no file', async lifetime => {
-  const codes: string[] = []
-  await tools.inParallel([...Array(40).keys()], 2, async pages => {
-    const disk = tools.smallDisk(lifetime, 2048)
-    const vigil = await tools.scratch(lifetime, { under: disk.path })
-    tools.addSiblings(vigil)
-    disk.fill(pages)
-    const run = await vigil.run('refresh-tokens')
-    const where = `${pages} pages free`
-    tools.expectNoTornFile(vigil.home)
-    const { tokenPosts, rotations } = vigil.standIn.state()
-    if (run.code === 0) expect({ tokenPosts, rotations }, where).toEqual({ tokenPosts: 1, rotations: 1 })
-    else {
-      expectFailed(run)
-      expect(said(vigil, run), where).toMatch(DISK_FULL)
-    }
-    if (tokenPosts > 0) await tools.expectLoginWorks(vigil)
-    codes[pages] = `${tokenPosts === 0 ? 'no request' : 'refreshed'}, exit ${run.code}`
-    disk.empty()
-    await expectRecovers(vigil)
-    expect(vigil.standIn.state(), where).toMatchObject({ tokenPosts: 1, replays: 0 })
-  })
-  console.log(`4 KiB pages free before the run:\n${codes.map((code, pages) => `${pages} ${code}`).join('\n')}`)
-  expect(codes[0]).toContain('no request')
-  expect(codes.at(-1)).toBe('refreshed, exit 0')
-})
+test.concurrent(
+  'a disk that becomes full at any moment of the run costs no token and tears no file',
+  PATIENT,
+  async lifetime => {
+    const codes: string[] = []
+    await tools.inParallel([...Array(40).keys()], 2, async pages => {
+      const disk = tools.smallDisk(lifetime, 2048)
+      const vigil = await tools.scratch(lifetime, { under: disk.path })
+      tools.addSiblings(vigil)
+      disk.fill(pages)
+      const run = await vigil.run('refresh-tokens')
+      const where = `${pages} pages free`
+      tools.expectNoTornFile(vigil.home)
+      const { tokenPosts, rotations } = vigil.standIn.state()
+      if (run.code === 0) expect({ tokenPosts, rotations }, where).toEqual({ tokenPosts: 1, rotations: 1 })
+      else {
+        expectFailed(run)
+        expect(said(vigil, run), where).toMatch(DISK_FULL)
+      }
+      if (tokenPosts > 0) await tools.expectLoginWorks(vigil)
+      codes[pages] = `${tokenPosts === 0 ? 'no request' : 'refreshed'}, exit ${run.code}`
+      disk.empty()
+      await expectRecovers(vigil)
+      expect(vigil.standIn.state(), where).toMatchObject({ tokenPosts: 1, replays: 0 })
+    })
+    console.log(`4 KiB pages free before the run:\n${codes.map((code, pages) => `${pages} ${code}`).join('\n')}`)
+    expect(codes[0]).toContain('no request')
+    expect(codes.at(-1)).toBe('refreshed, exit 0')
+  },
+)
 
 test.concurrent('a disk that becomes full at any moment of fetch-quota tears no file, and the figures come with the next run', async lifetime => {
   const codes: string[] = []
@@ -213,21 +219,29 @@ async function walk(lifetime: tools.Lifetime, { title, steps: isWanted, fault }:
   expect(rows.length).toBeGreaterThan(8)
 }
 
-test.concurrent('a write, flush, rename or directory that fails, wherever in the run, costs no token and tears no file', async lifetime => {
-  await walk(lifetime, {
-    title: 'Each step fails once',
-    steps: () => true,
-    fault: step => (/sync/.test(step.name) ? 'error=EIO' : 'error=ENOSPC'),
-  })
-})
+test.concurrent(
+  'a write, flush, rename or directory that fails, wherever in the run, costs no token and tears no file',
+  PATIENT,
+  async lifetime => {
+    await walk(lifetime, {
+      title: 'Each step fails once',
+      steps: () => true,
+      fault: step => (/sync/.test(step.name) ? 'error=EIO' : 'error=ENOSPC'),
+    })
+  },
+)
 
-test.concurrent('a write that claims success and wrote nothing, wherever in the run, costs no token and tears no file', async lifetime => {
-  await walk(lifetime, {
-    title: 'Each write is swallowed once',
-    steps: step => /write/.test(step.name),
-    fault: () => 'retval=7',
-  })
-})
+test.concurrent(
+  'a write that claims success and wrote nothing, wherever in the run, costs no token and tears no file',
+  PATIENT,
+  async lifetime => {
+    await walk(lifetime, {
+      title: 'Each write is swallowed once',
+      steps: step => /write/.test(step.name),
+      fault: () => 'retval=7',
+    })
+  },
+)
 
 test.concurrent('a limit on file sizes costs no token and tears no file', async lifetime => {
   const outcomes: string[] = []

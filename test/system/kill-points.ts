@@ -65,11 +65,12 @@ function stepsOf(run: Traced, home: string, print: string): Step[] {
       continue
     }
     if (!changesSomething(call)) continue
-    // strace counts in each thread by itself, so of two threads that make the same call only the first can be struck; and
-    // a lock's heartbeat comes when its time has come, not at a step of the run.
+    // A lock is touched once when it is made; its heartbeats come when their time has come, not at a step of the run.
+    if (call.name.startsWith('utime') && steps.some(step => step.name === call.name)) continue
+    // strace counts in each thread by itself, so of two threads that make the same call only the first can be struck.
     const before = first.get(`${what} ${nth}`) ?? call.tid
     first.set(`${what} ${nth}`, before)
-    if (before !== call.tid || (call.name.startsWith('utime') && nth > 1)) continue
+    if (before !== call.tid) throw new Error(`Two threads do ${what}; they cannot be told apart.`)
     steps.push({ name: call.name, path, names: call.paths, nth, index: steps.length })
   }
   return steps

@@ -165,7 +165,8 @@ export function journals(vigil: ScratchVigil, n = 0): string[] {
  * tokenless caches are the janitor's, an hour later (durability.md).
  */
 export function expectNothingLeft(vigil: ScratchVigil, n = 0): void {
-  const unfinished = [...journals(vigil, n), ...filesBelow(vigil.paths.refreshing)]
+  const pointers = filesBelow(vigil.paths.refreshing).filter(path => !path.endsWith('.vigil-tmp'))
+  const unfinished = [...journals(vigil, n), ...pointers]
   const besideStore = readdirSync(vigil.dir(n)).filter(name => /credentials.*tmp/.test(name))
   expect([...unfinished, ...besideStore], 'journals, and temporary files beside them and the store').toEqual([])
 }

@@ -286,7 +286,7 @@ accounts:
 
   it.each([
     ['/home/me'],
-    ['/home/me//x'],
+    ['/home/me/x'],
     ['/home/me/.claude-a: b # c'],
     ["/home/me/.claude-it's"],
     ['/home/me/~'],

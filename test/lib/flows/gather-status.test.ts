@@ -328,9 +328,8 @@ test('a directory where a file should be is a problem of its own', async () => {
     mkdirSync(path, { recursive: true })
   }
   expect((await gather()).problems.filter(({ about }) => about === 'cache').map(({ what }) => what)).toEqual([
-    'merged-quota-cache.json is no good: it cannot be read (EISDIR)',
-    'logins/work.json cannot be read (EISDIR)',
-    'slots/other.json cannot be read (EISDIR)',
+    'merged-quota-cache.json is corrupt: it is no regular file',
+    'slots/other.json is corrupt (it is no regular file); it is measured anew',
   ])
 })
 

@@ -366,6 +366,18 @@ describe('a full run is made', () => {
     expect((await given.measure({ force: 'full' })).reason).toBe('asked for')
   })
 
+  it('when ccusage does not find in the narrow folder what has to be there', async () => {
+    const { measure, root } = account()
+    await measure()
+    const real = findCcusage('') as CcusageProgram
+    const path = join(root, 'blind')
+    const blind = `case "$CLAUDE_CONFIG_DIR $2" in */narrow\\ blocks) echo '{"blocks":[]}';; *) exec ${real.command[0]} "$@";; esac`
+    writeFileSync(path, `#!/bin/sh\n${blind}\n`, { mode: 0o700 })
+    const { mode, reason } = await measure({ program: { ...real, command: [path] } })
+    expect([mode, reason]).toEqual(['full', 'the first block after the cut is gone'])
+    expect((await measure()).mode).toBe('narrow')
+  })
+
   it('for each small history, which is not worth more', async () => {
     const { measure, narrow } = account()
     await measure()

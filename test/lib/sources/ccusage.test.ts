@@ -195,6 +195,11 @@ describe('what ccusage is started with', () => {
       `claude daily --since 20261113 --timezone Europe/Berlin --json --offline --config ${run.workDir}/no-config.json\n`,
     )
   })
+  test('is UTC by the one name that needs no zone data', async () => {
+    const run = runOf(tell)
+    await askDaily(run, '2026-11-13', 'Etc/UTC')
+    expect(readFileSync(join(run.workDir, 'home/args'), 'utf8')).toContain('--timezone UTC ')
+  })
   test('is an environment of three, with a home of ours', async () => {
     const run = runOf(tell)
     await askDaily(run, '2026-11-13', 'UTC')
