@@ -97,6 +97,6 @@ export function strike(vigil: ScratchVigil, step: Step, what: string, job = 'ref
 }
 
 export function nameOf(step: Step, home: string): string {
-  const path = step.path?.replace(home, '~').replace(/[0-9a-f]{16}/, '…') ?? 'the socket'
+  const path = step.path?.replace(home, '~').replace(/[0-9a-f]{16}|\{print:16\}/, '…') ?? 'the socket'
   return `${step.name} ${path}${step.nth > 1 && step.path !== null ? ` (${step.nth})` : ''}`
 }
