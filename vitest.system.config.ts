@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     include: ['test/system/**/*.test.ts'],
     setupFiles: ['test/support/scratch-home.ts'],
-    testTimeout: 300_000,
+    testTimeout: 900_000,
     hookTimeout: 120_000,
     fileParallelism: false,
   },

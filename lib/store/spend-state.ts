@@ -22,7 +22,7 @@ const Known = v.object({
   ranges: v.array(v.number()),
 })
 
-/** A transcript with nothing since the cut: path, size, mtime, inode, time of its last line, marks of its message ids. */
+/** A transcript with nothing since the cut: path, size, mtime, inode, time of its latest entry, marks of its message ids. */
 const Past = v.tuple([v.string(), v.number(), v.number(), v.number(), v.nullable(v.number()), v.string()])
 export type Past = v.InferOutput<typeof Past>
 

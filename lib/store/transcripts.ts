@@ -90,6 +90,7 @@ export interface Look {
 }
 
 const TAIL_BYTES = 512
+const ISO_LENGTH = '2026-11-20T00:00:00.000Z'.length
 const NEWLINE = 10
 const QUOTE = 34
 const USAGE = Buffer.from('"usage":{')
@@ -142,14 +143,24 @@ export function lookAt(
   return { ...look, known: { path, size, mtimeMs, ino, scannedTo: tailFrom + scanned, tail, ranges } }
 }
 
-/** Marks of all message ids in a transcript, each once, and the time of its last line that has one. */
+/**
+ * Marks of all message ids in a transcript, each once, and the latest time on a line with one, ms: null = there is none,
+ * and a time that cannot be read counts as the end of time. A file's own time may have been set back, its lines not.
+ */
 export function idsAndLastTime(projectsDir: string, seen: Seen): { ids: number[]; lastAt: number | null } {
   const bytes = readPart(join(projectsDir, seen.path), 0, seen.size)
   const ids: number[] = []
-  collectIds(bytes, ids)
-  const found = bytes.lastIndexOf(TIMESTAMP)
-  const lastAt = found === -1 ? Number.NaN : Date.parse(textFrom(bytes, found + TIMESTAMP.length))
-  return { ids: [...new Set(ids)], lastAt: Number.isNaN(lastAt) ? null : lastAt }
+  let latest = ''
+  collectIds(bytes, ids, at => {
+    const found = bytes.indexOf(TIMESTAMP, at)
+    if (found === -1) return
+    // All of them in UTC and of one length, so that the later is the greater; reading each as a time cost twice as much.
+    const text = bytes.toString('latin1', found + TIMESTAMP.length, found + TIMESTAMP.length + ISO_LENGTH)
+    if (text > latest) latest = text
+  })
+  if (latest === '') return { ids: [...new Set(ids)], lastAt: null }
+  const lastAt = Date.parse(latest)
+  return { ids: [...new Set(ids)], lastAt: Number.isNaN(lastAt) ? Number.MAX_SAFE_INTEGER : lastAt }
 }
 
 /** The time of a line as ccusage takes it: its own, or that of the message within an agent's progress. */
@@ -170,7 +181,7 @@ function textFrom(bytes: Buffer, start: number): string {
 }
 
 /** Every `"id"` is taken, but those of tools: one too many costs a full run at worst. */
-function collectIds(bytes: Buffer, into: number[]): void {
+function collectIds(bytes: Buffer, into: number[], onId: (at: number) => void = () => undefined): void {
   for (let found = bytes.indexOf(ID); found !== -1; found = bytes.indexOf(ID, found + ID.length)) {
     const start = found + ID.length
     if (bytes[start] === TOOL_ID[0] && bytes.compare(TOOL_ID, 0, TOOL_ID.length, start, start + TOOL_ID.length) === 0)
@@ -178,6 +189,7 @@ function collectIds(bytes: Buffer, into: number[]): void {
     let end = start
     while (end < bytes.length && bytes[end] !== QUOTE) end += 1
     into.push(mark(bytes, start, end))
+    onId(end)
   }
 }
 

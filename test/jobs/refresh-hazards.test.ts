@@ -158,15 +158,13 @@ describe('an answer that is odd', () => {
   const serve = async (answer: (response: ServerResponse, tokens: object) => void) => {
     await start()
     const server = createServer((request, response) => {
-      request
-        .resume()
-        .on('end', () =>
-          answer(response, {
-            access_token: 'sk-ant-oat01-NEWNEWNEW',
-            refresh_token: 'sk-ant-ort01-NEWNEWNEW',
-            expires_in: 28800,
-          }),
-        )
+      request.resume().on('end', () =>
+        answer(response, {
+          access_token: 'sk-ant-oat01-NEWNEWNEW',
+          refresh_token: 'sk-ant-ort01-NEWNEWNEW',
+          expires_in: 28800,
+        }),
+      )
     })
     await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
     writeFileSync(

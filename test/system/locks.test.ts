@@ -1,10 +1,21 @@
 // Many at once, and Claude Code's own locks: nobody's token is spent twice, and nobody who holds a lock is disturbed.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
+import { fingerprint } from '../../sandbox/tokens.ts'
 import { type Finished, REPO, type ScratchVigil } from '../support/scratch-vigil.ts'
 import * as tools from './tools.ts'
 
@@ -66,6 +77,27 @@ test.concurrent('refresh-tokens and fetch-quota at once on an expired login: one
     })
   }
 })
+
+test.concurrent('a config directory that was copied holds the same token: it is sent once, and the copy asks for a /login of its own', async lifetime => {
+  const vigil = await tools.scratch(lifetime, { ...EXPIRED, latencyMs: 100 })
+  tools.addSiblings(vigil)
+  cpSync(vigil.dir(0), vigil.dir(1), { recursive: true })
+  cpSync(join(vigil.home, '.claude.json'), join(vigil.dir(1), '.claude.json'))
+  const account = (slot: string, dir: string) => `  ${slot}:\n    config_dir: ${dir}\n    status: active\n`
+  const accounts = account('slot-1', vigil.dir(0)) + account('slot-2', vigil.dir(1))
+  writeFileSync(vigil.paths.accounts, `current: slot-1\naccounts:\n${accounts}`, { mode: 0o600 })
+  await atOnce(8, index => vigil.run(index % 2 === 0 ? 'refresh-tokens' : 'fetch-quota'))
+  expect(await vigil.run('refresh-tokens')).toEqual(QUIET)
+  expect(vigil.standIn.state()).toMatchObject({ tokenPosts: 1, rotations: 1, replays: 0 })
+  expect([loginFingerprint(vigil, 0), loginFingerprint(vigil, 1)]).toContain(
+    tools.loginState(vigil).currentRefreshTokenFingerprint,
+  )
+  expect(vigil.registry().match(/inactive_reason: \w+/g)).toEqual(['inactive_reason: copied_login'])
+})
+
+function loginFingerprint(vigil: ScratchVigil, n: number): string | null {
+  return fingerprint(String(vigil.credentials(n).claudeAiOauth['refreshToken']))
+}
 
 /** Another program that makes a lock its own and keeps it alive, until it is killed: then it does no more about it. */
 async function holder(lifetime: tools.Lifetime, lock: string, behindMs = 0): Promise<{ die(): Promise<void> }> {

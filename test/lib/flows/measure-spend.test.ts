@@ -174,6 +174,15 @@ describe('after a full run', () => {
   })
 })
 
+describe('a transcript of today whose own time was set back before it was ever seen', () => {
+  it('counts by its lines', async () => {
+    const { measure, write, now } = account()
+    write('-p0/restored.jsonl', [now - HOUR, now - 5 * DAY], now - 9 * DAY)
+    expect((await measure()).audit?.equal).toBe(true)
+    expect((await measure()).mode).toBe('narrow')
+  })
+})
+
 describe('use round the clock', () => {
   it('for ten days is one chain of blocks, of which a narrow run reads the last day', async () => {
     const { measure, write, now } = account()

@@ -125,8 +125,17 @@ describe('the ids of a transcript', () => {
       lineOf({ at: DAY + 5, id: 'b' }),
       promptLine(DAY + 7),
     )
-    const { ids: found, lastAt } = ids()
-    expect([found.length, lastAt]).toEqual([2, DAY + 7])
+    expect(ids()).toEqual({ ids: [expect.any(Number), expect.any(Number)], lastAt: DAY + 5 })
+  })
+  it('come with the latest time, wherever it stands', () => {
+    const { add, ids } = transcript()
+    add(lineOf({ at: CUT, id: 'a' }), lineOf({ at: DAY, id: 'b' }), lineOf({ at: CUT - 7, id: 'c' }))
+    expect(ids().lastAt).toBe(DAY)
+  })
+  it('come with the end of time where one cannot be read', () => {
+    const { add, ids } = transcript()
+    add(lineOf({ at: CUT, id: 'a' }), lineOf({ at: CUT, id: 'b' }).replace('2026-11-19T', 'yesterday '))
+    expect(ids().lastAt).toBe(Number.MAX_SAFE_INTEGER)
   })
   it('are the same in every transcript', () => {
     const [one, other] = [transcript(), transcript()]
