@@ -48,7 +48,7 @@ export function syncNarrowFolder(
     const source = join(projectsDir, seen.path)
     const target = join(root, seen.path)
     const present = there.get(seen.path)
-    const linkable = ranges.length === 2 && ranges[0] === 0
+    const linkable = ranges.length === 2 && ranges[0] === 0 && ranges[1] === -1
     const isLink = present?.ino === seen.ino && present.dev === seen.dev
     const isCopy = !isLink && present?.size === length && Math.abs(Number(present.mtimeMs) - seen.mtimeMs) < 1
     if (!(linkable ? isLink || isCopy : isCopy)) {
