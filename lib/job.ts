@@ -24,6 +24,8 @@ export interface Run {
   now: number
   /** When it was asked for: before `now` by as long as it waited for another run. */
   requestedAt: number
+  /** Settles when the start stands on the disk: awaited before anything is done that cannot be undone. */
+  begun: Promise<void>
   /** The time at this moment, ms: for stamping what was measured, never for deciding. */
   clock: () => number
   /** Aborted at the deadline and on SIGTERM, SIGINT and SIGHUP: begin nothing new. */
@@ -44,8 +46,6 @@ export interface JobOptions {
 export async function runJob(job: JobName, work: (run: Run) => Promise<void>, options: JobOptions = {}): Promise<void> {
   const requestedAt = Date.now()
   process.umask(0o077)
-  // A closed terminal or pipe must not end a run in the middle of a refresh.
-  process.stderr.on('error', () => undefined)
   let environment: Environment
   try {
     environment = readEnvironment()
@@ -59,7 +59,7 @@ export async function runJob(job: JobName, work: (run: Run) => Promise<void>, op
   }
   const log: Run['log'] = (level, message, fields) => {
     appendLog(logPath(environment.paths, job), Date.now(), level, message, fields)
-    if (environment.echoLog && level !== 'debug') process.stderr.write(`${redact(message)}\n`)
+    if (environment.echoLog && level !== 'debug') say(message)
   }
   try {
     const lock = await takeJobLock(job, environment, log, options.waitWhenBusyMs ?? 0)
@@ -112,12 +112,14 @@ async function recordedRun(
     process.exitCode = end.exitCode
     log(end.outcome === 'ok' ? 'info' : 'error', `${job} ${end.outcome}: ${end.reason}`, { ms: Date.now() - now })
     if (end.outcome !== 'ok') complain(job, end.reason)
+    // Never beside the start: the two would race for the file, and its failure is told by the end's own.
+    await begun.catch(() => undefined)
     await saveRunRecord(paths.runs, record)
   }
   const stop = watchForStop(job, log)
   stop.onForced(end => finish(end))
   try {
-    const [settings] = await Promise.all([loadSettings(paths, now), begun])
+    const settings = await loadSettings(paths, now)
     const run: Run = {
       job,
       settings,
@@ -125,6 +127,7 @@ async function recordedRun(
       environment,
       now,
       requestedAt,
+      begun,
       clock: Date.now,
       signal: stop.signal,
       log,
@@ -137,6 +140,7 @@ async function recordedRun(
       },
     }
     await work(run)
+    await begun
     await finish(stop.end() ?? judgeResults(accounts))
   } catch (error) {
     await finish(stop.end() ?? endOfError(error))
@@ -277,5 +281,17 @@ function isPermission(error: unknown): boolean {
 
 /** cron keeps stderr in logs/cron.err; a job that failed says so there too, in case its own log is what failed. */
 function complain(job: string, problem: unknown): void {
-  process.stderr.write(`${redact(`vigil ${job}: ${problem instanceof Error ? problem.message : String(problem)}`)}\n`)
+  say(`vigil ${job}: ${problem instanceof Error ? problem.message : String(problem)}`)
+}
+
+let heard = false
+
+/** Looking at process.stderr alone costs a start 2 ms, so that is put off until there is something to say. */
+function say(text: string): void {
+  if (!heard) {
+    heard = true
+    // A closed terminal or pipe must not end a run in the middle of a refresh.
+    process.stderr.on('error', () => undefined)
+  }
+  process.stderr.write(`${redact(text)}\n`)
 }

@@ -9,6 +9,7 @@ export const {
   existsSync,
   fstatSync,
   fsync,
+  fsyncSync,
   ftruncateSync,
   linkSync,
   lstatSync,

@@ -21,6 +21,7 @@ import { measureSpend, type SpendResult } from './measure-spend.ts'
 
 /** Measures, merges with what still stands of the old figures, and publishes. */
 export async function measureBilling(run: Run, known: BillingCache | null, day: string, force: boolean): Promise<void> {
+  await run.begun
   const { accounts, current } = await loadAccounts(run)
   const zone = new Intl.DateTimeFormat().resolvedOptions().timeZone
   const local = await measureAccounts(accounts, run, known, day, zone, force)

@@ -122,6 +122,7 @@ interface Asked {
 
 /** Puts the request into the budget before it is sent: a kill in between must not make it uncounted. */
 async function ask(look: QuotaLook, run: Run, accessToken: string): Promise<UsageAnswer & Asked> {
+  await run.begun
   const { fetchUsage } = await import('../sources/usage-endpoint.ts')
   const { account } = look
   const sentAt = run.clock()

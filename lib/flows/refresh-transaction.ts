@@ -17,6 +17,7 @@ import {
   fingerprint,
   journalPath,
   loginKey,
+  otherSender,
   pointTo,
   type RefreshIntent,
   type RefreshJournal,
@@ -44,6 +45,7 @@ export interface RefreshWish {
 
 /** Takes all locks, in Claude Code's order, and refreshes what is still due under them. */
 export async function refreshUnderLocks(account: Account, run: Run, wish: RefreshWish): Promise<LoginResult> {
+  await run.begun
   const { store } = await lookAtLogin(account, run)
   // By the store's real place: two names of one login are one login.
   const lockPath = join(run.paths.locks, `account-${loginKey(store)}.lock`)
@@ -133,6 +135,10 @@ async function underTokenLock(
   const lock: LockResult = await waitForLock(lockPath, { job: run.job, now: run.clock() }, LOCK_WAIT_MS, run.signal)
   if (!lock.held) return busy('another account is sending the very same token just now: one is a copy of the other')
   try {
+    // In this order: the other one says that the token is spent before it says that it has finished.
+    const sender = otherSender(run.paths.refreshing, loginKey(look.store), print)
+    if (sender !== null)
+      return busy(`${sender} sent the very same token and has not finished: one is a copy of the other`)
     if (!recovery && isSpent(run.paths.logins, print)) return await loginIsOver(look, run, path, print, 'copied_login')
     return await sendOnce(look, run, path, recovery, lost)
   } finally {
@@ -166,7 +172,7 @@ async function sendOnce(
     prepared = await store.prepareWrite(reading.blob)
     const refusal = await rehearse(look, run, prepared)
     if (refusal) return refusal
-    await pointTo(run.paths.refreshing, loginKey(store), account)
+    await pointTo(run.paths.refreshing, loginKey(store), intent)
     journal = await beginJournal(path, intent)
     if (lost.aborted || run.signal.aborted) {
       if (!recovery) await forget(look, run, path)

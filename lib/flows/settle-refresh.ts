@@ -223,6 +223,8 @@ export async function loginIsOver(
     failures: 0,
     notBefore: null,
   })
+  // It was spent by the request that was cut off; a copy of this login must not send it a third time.
+  if (reason === 'refresh_interrupted') await rememberSpent(run.paths, { job: run.job, now: run.clock() }, print)
   await applyStanding(account, reason, run)
   await forget(look, run, path)
   run.count('ended')

@@ -5,7 +5,7 @@
 import { basename, dirname, join } from 'node:path'
 import * as v from 'valibot'
 import type { CredentialStore } from '../domain/credential-store.ts'
-import { closeSync, readdirSync, readFileSync, renameSync, unlinkSync } from '../edges/fs.ts'
+import { closeSync, existsSync, readdirSync, readFileSync, renameSync, unlinkSync } from '../edges/fs.ts'
 import {
   ensurePrivateDir,
   openNew,
@@ -141,13 +141,30 @@ export async function clearJournal(path: string): Promise<void> {
 }
 
 /** Whose refresh is under way, so that it is finished even if its account leaves the registry meanwhile. No token in it. */
-const Pointer = v.object({ slot: v.string(), configDir: v.string(), isDefault: v.boolean() })
+const Pointer = v.object({
+  slot: v.string(),
+  configDir: v.string(),
+  isDefault: v.boolean(),
+  /** Of the refresh token that is being sent. */
+  fingerprint: v.string(),
+})
 export type RefreshPointer = v.InferOutput<typeof Pointer>
 
-export async function pointTo(pointersDir: string, key: string, account: RefreshPointer): Promise<void> {
+export async function pointTo(pointersDir: string, key: string, pointer: RefreshPointer): Promise<void> {
   ensurePrivateDir(pointersDir)
-  const { slot, configDir, isDefault } = account
-  await publish(join(pointersDir, `${key}.json`), JSON.stringify({ slot, configDir, isDefault }), { durable: true })
+  const { slot, configDir, isDefault, fingerprint } = pointer
+  const content = JSON.stringify({ slot, configDir, isDefault, fingerprint })
+  await publish(join(pointersDir, `${key}.json`), content, { durable: true })
+}
+
+/**
+ * The slot of another login that began to send this very token and has not finished, as a killed run leaves it: whether
+ * the token is spent is for that one to find out. null: none, or its directory is gone and nobody will.
+ */
+export function otherSender(pointersDir: string, key: string, print: string): string | null {
+  const others = listPointers(pointersDir).filter(pointer => pointer.key !== key)
+  const sender = others.find(({ account }) => account?.fingerprint === print && existsSync(account.configDir))
+  return sender?.account?.slot ?? null
 }
 
 export function removePointer(pointersDir: string, key: string): void {

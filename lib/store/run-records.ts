@@ -14,5 +14,5 @@ export function readRunRecord(runsDir: string, job: string): JsonReading<RunReco
 /** Durable: a start without an end is a fact that must survive a power cut. */
 export async function saveRunRecord(runsDir: string, record: RunRecord): Promise<void> {
   const text = `${redactedJson(record, FROM_A_LIST, 2)}\n`
-  await publish(join(runsDir, `${record.job}.json`), text, { durable: true })
+  await publish(join(runsDir, `${record.job}.json`), text, { durable: true, blocking: true })
 }

@@ -1,7 +1,8 @@
 // A recorded run as a list of the system calls at which it can be killed, and the means to kill it at exactly one.
 import { createHash } from 'node:crypto'
+import { statSync } from 'node:fs'
 import type { ScratchVigil } from '../support/scratch-vigil.ts'
-import { jobCommand, type SystemCall, type Traced, traced } from './tools.ts'
+import { jobCommand, type SystemCall, type Traced, traced, until } from './tools.ts'
 
 /** What changes a file, and what speaks to the network. Killed before each of them, a run is killed at every step. */
 const CHANGES = [
@@ -39,6 +40,7 @@ function storedPrint(vigil: ScratchVigil): string {
 }
 
 export async function recordSteps(vigil: ScratchVigil, job = 'refresh-tokens'): Promise<Step[]> {
+  await until('the settings are no longer new', () => Date.now() - statSync(vigil.paths.settings).ctimeMs > 3_000)
   const print = storedPrint(vigil)
   const run = await traced(jobCommand(job), envOf(vigil), { trace: TRACED })
   if (run.signal !== null || run.stderr !== '') throw new Error(`The recording failed: ${run.signal} ${run.stderr}`)

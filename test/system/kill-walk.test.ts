@@ -1,5 +1,5 @@
 // SIGKILL at every step of a refresh: the next run has the login working, without replaying a token.
-import { cpSync, existsSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { type Finished, runProcess, type ScratchVigil } from '../support/scratch-vigil.ts'
@@ -135,8 +135,12 @@ async function walk(lifetime: tools.Lifetime, { title, from, setUp, judge }: Wal
       rows.push({ step, verdict, text: `${String(step.index + 1).padStart(4)}  ${name.padEnd(90)} ${verdict}` })
     }
   })
-  // Else a step that only one of them makes might have been nobody's.
-  for (const recording of recordings) expect(recording, 'what the lanes recorded').toEqual(recordings[0])
+  // A step that only one of them makes might have been nobody's.
+  const inAll = (name: string) => recordings.every(recording => recording.includes(name))
+  expect(
+    recordings.flat().filter(name => !inAll(name)),
+    'steps that only one lane recorded',
+  ).toEqual([])
   rows.sort((a, b) => a.step.index - b.step.index)
   console.log(`${title}: ${rows.length} kill points\n${rows.map(row => row.text).join('\n')}`)
   expect(failures).toEqual([])
@@ -201,8 +205,8 @@ test.concurrent(
           cpSync(vigil.home, kept, { recursive: true })
           left.set(vigil, kept)
         }
-        for (const name of readdirSync(vigil.home)) rmSync(join(vigil.home, name), { recursive: true })
-        cpSync(kept, vigil.home, { recursive: true })
+        tools.removeAllBut(vigil.paths.settings, vigil.home)
+        cpSync(kept, vigil.home, { recursive: true, filter: path => !path.endsWith('/config/vigil.yaml') })
         expect(tools.journals(vigil).length, 'a journal to be finished').toBe(1)
       },
       async judge(vigil, _step, _steps, counted) {

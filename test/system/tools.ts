@@ -68,20 +68,31 @@ const UNKNOWN_FIELD = { unknownToVigil: { nested: ['kept', 1.5] } }
 
 /**
  * The n-th login as after a /login a while ago: new tokens that end in `expiresInMs`, and siblings that a refresh must
- * not touch. `home` is emptied first when told, so that the next run is the first one in that home.
+ * not touch. The home is emptied first when told, so that the next run is the first one in it.
  */
 export function loginAgain(
   vigil: ScratchVigil,
   n = 0,
   { expiresInMs = 5 * 60_000, emptyHome = false } = {},
 ): StandInLogin {
-  const settings = readFileSync(vigil.paths.settings)
-  if (emptyHome) for (const name of readdirSync(vigil.home)) rmSync(join(vigil.home, name), { recursive: true })
+  if (emptyHome) removeAllBut(vigil.paths.settings, vigil.home)
   const login = { ...vigil.standIn.login(email(n)), expiresAt: Date.now() + expiresInMs }
   writeConfigDir(vigil.dir(n), n === 0 ? join(vigil.home, '.claude.json') : join(vigil.dir(n), '.claude.json'), login)
   addSiblings(vigil, n)
-  if (emptyHome) vigil.settings(settings.toString().split('\n').slice(1).join('\n'))
   return login
+}
+
+/**
+ * Empties a directory but for one file, which is not touched: what a run does depends on whether its settings were
+ * changed within the last seconds, and in a walk each run must do the same.
+ */
+export function removeAllBut(kept: string, dir: string): void {
+  for (const name of readdirSync(dir)) {
+    const path = join(dir, name)
+    if (path === kept) continue
+    if (kept.startsWith(`${path}/`)) removeAllBut(kept, path)
+    else rmSync(path, { recursive: true })
+  }
 }
 
 /** The stored access token ends in five minutes by the store's own word. */

@@ -454,6 +454,17 @@ describe('the first run of a day', () => {
     expect((await measure()).mode).toBe('narrow')
   })
 
+  it('leaves nothing of the day before to the narrow runs after it', async () => {
+    const { measure, write, now } = account()
+    write('-p0/long.jsonl', [now - 60 * HOUR, now - 40 * HOUR, now - 25 * HOUR])
+    await measure({ now: now - DAY })
+    write('-p0/long.jsonl', [now - DAY])
+    expect((await measure({ now: now - DAY + 1 })).mode).toBe('narrow')
+    write('-p0/long.jsonl', [now - HOUR])
+    const [first, second] = [await measure(), await measure()]
+    expect([first.mode, first.audit?.equal, second.mode]).toEqual(['full', true, 'narrow'])
+  })
+
   it('tells a difference with both figures, loudly, gives the full ones, and begins anew', async () => {
     const { measure, now, statePath, logged } = account()
     await measure({ now: now - DAY })
@@ -547,6 +558,10 @@ describe('the transcripts', () => {
     unlinkSync(join(narrow, '-p0/today.jsonl'))
     expect((await measure()).mode).toBe('narrow')
     expect(readFileSync(path)).toEqual(whole)
+    // Of the right length, but never finished: the time is set last.
+    writeFileSync(path, whole.toString().replace(/msg_/g, 'gsm_'))
+    expect((await measure()).mode).toBe('narrow')
+    expect(readFileSync(path)).toEqual(whole)
   })
 
   it('behind symbolic links do not count, as with ccusage', async () => {
@@ -606,6 +621,14 @@ describe('there are no figures', () => {
     await measureSpend(options())
     expect((await measureSpend(ill)).kind).toBe(kind)
     expect(await measureSpend(options())).toMatchObject({ kind: 'figures', mode: 'narrow' })
+  })
+  test('when its two lists together take longer than the deadline', async () => {
+    const { options, root } = account()
+    const real = findCcusage('') as CcusageProgram
+    const path = join(root, 'slow')
+    writeFileSync(path, `#!/bin/sh\nsleep 1.2\nexec ${real.command[0]} "$@"\n`, { mode: 0o700 })
+    const result = await measureSpend(options({ program: { ...real, command: [path] }, deadlineMs: 2200 }))
+    expect(result).toEqual({ kind: 'timedOut', reason: expect.stringContaining('ccusage blocks was ended after') })
   })
   test('after the run was told to stop', async () => {
     const { options } = account()
