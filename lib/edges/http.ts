@@ -102,11 +102,12 @@ export async function request(options: HttpRequest): Promise<HttpAnswer | HttpFa
       return
     }
     outgoing.on('socket', socket => {
-      // A new socket is still connecting: bytes flow only after these. A kept one may have flowed already.
-      if (!socket.connecting && (!secure || (socket as { encrypted?: boolean }).encrypted)) sent = true
-      socket.once(secure ? 'secureConnect' : 'connect', () => {
-        sent = true
-      })
+      // A kept connection is open already, and may carry bytes at once. A new one carries none before it is ready.
+      if (!socket.connecting) sent = true
+      else
+        socket.once(secure ? 'secureConnect' : 'connect', () => {
+          sent = true
+        })
     })
     outgoing.on('error', (error: NodeJS.ErrnoException) => fail(error.code ?? 'EUNKNOWN', describe(error, url)))
     if (options.signal?.aborted) onAbort()

@@ -34,7 +34,7 @@ import {
   settleWithoutRefresh,
   storedFingerprint,
 } from './refresh-login.ts'
-import { adopted, failed, forget, loginIsOver, settle } from './settle-refresh.ts'
+import { adopted, failed, forget, forgetSpent, loginIsOver, settle } from './settle-refresh.ts'
 
 export interface RefreshWish {
   /** An access token that the API refused: refresh it if it is still the stored one, due or not. */
@@ -107,7 +107,11 @@ async function refreshLocked(account: Account, run: Run, lost: AbortSignal, wish
         reason: `${settled.reason}; tokens of an unfinished refresh are kept until a login is there`,
       }
     }
-    await forget(look, run, path)
+    // The store moved on from the token that was sent, or may have been.
+    const moved = found.state === 'intent' || answer === 'tokens' || answer === 'inDoubt'
+    await ('intent' in found && moved
+      ? forgetSpent(look, run, path, found.intent.fingerprint)
+      : forget(look, run, path))
   }
   if (recovery && run.settings.refresh === 'off') {
     return failed('in_doubt', 'a refresh was cut off earlier, and refresh is off now', 'temporary')
@@ -264,7 +268,7 @@ async function noAnswer(look: LoginLook, run: Run, path: string, failure: HttpFa
   const now = await lookAtLogin(look.account, run)
   const stored = storedFingerprint(now.reading)
   if (stored !== null && stored !== storedFingerprint(look.reading)) {
-    await forget(look, run, path)
+    await forgetSpent(look, run, path, storedFingerprint(look.reading)!)
     return adopted({ outcome: 'adopted', reason: '', failure: null, usable: true })
   }
   const reason = `no answer after the token was sent (${failure.message}); the next run finds out`

@@ -82,6 +82,12 @@ export async function forget(look: LoginLook, run: Run, path: string): Promise<v
   removePointer(run.paths.refreshing, loginKey(look.store))
 }
 
+/** The same where the token that was sent is used up, or may be: a copy of this login must not send it again. */
+export async function forgetSpent(look: LoginLook, run: Run, path: string, print: string): Promise<void> {
+  await rememberSpent(run.paths, { job: run.job, now: run.clock() }, print)
+  await forget(look, run, path)
+}
+
 /** New tokens into Claude Code's store, if it still holds the token that was sent; else what is there is newer than ours. */
 async function storeTokens(settlement: Settlement, answer: TokenAnswer & { kind: 'tokens' }): Promise<LoginResult> {
   const { look, run, path, intent } = settlement
@@ -149,7 +155,7 @@ async function commit(settlement: Settlement, answer: TokenAnswer & { kind: 'tok
   const stored = storedFingerprint(now)
   if (now.state === 'present' && stored !== intent.fingerprint) {
     await reserved?.discard()
-    await forget(look, run, path)
+    await forgetSpent(look, run, path, intent.fingerprint)
     return stored === null
       ? // Claude Code logged it out while we asked: what a person ended is not brought back.
         {
@@ -223,10 +229,8 @@ export async function loginIsOver(
     failures: 0,
     notBefore: null,
   })
-  // It was spent by the request that was cut off; a copy of this login must not send it a third time.
-  if (reason === 'refresh_interrupted') await rememberSpent(run.paths, { job: run.job, now: run.clock() }, print)
   await applyStanding(account, reason, run)
-  await forget(look, run, path)
+  await (reason === 'refresh_interrupted' ? forgetSpent(look, run, path, print) : forget(look, run, path))
   run.count('ended')
   return {
     outcome: 'ended',

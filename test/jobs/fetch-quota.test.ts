@@ -575,3 +575,9 @@ it('finds no login: says so, exits 0 and leaves a record', async () => {
   expect(vigil.record('fetch-quota')).toMatchObject({ outcome: 'ok', reason: 'nothing to do' })
   expect(vigil.log('fetch-quota')).toContain('no Claude Code login was found')
 })
+
+it('asks for three hundred accounts over kept connections, and says nothing', async () => {
+  await start({ count: 300 })
+  expect(await vigil.run('fetch-quota')).toEqual({ code: 0, signal: null, stdout: '', stderr: '' })
+  expect(vigil.standIn.state().usageGets).toBe(300)
+})
