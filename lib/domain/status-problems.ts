@@ -5,11 +5,11 @@ import type { RunRecord } from './run-record.ts'
 import { type Problem, SEVERITIES, type StatusAccount, type StatusBilling, type StatusJob } from './status.ts'
 
 const HOUR_MS = 3_600_000
-const DAY_MS = 24 * HOUR_MS
+export const DAY_MS = 24 * HOUR_MS
 
 /** What brings new figures. */
 export const FETCH_COMMAND = 'vigil run fetch-quota'
-const SCHEDULE = {
+export const SCHEDULE = {
   details: ['its line for the crontab is in crontab.example; what the shell said is in logs/cron.err'],
   remedy: 'crontab -e',
 }
@@ -46,9 +46,15 @@ export function falseFreshProblems(findings: readonly FreshFlagFinding[]): Probl
 const INACTIVE_WORDS: Record<string, string> = {
   session_expired: 'logged out: the login is over',
   refresh_interrupted: 'logged out: a refresh was cut off, and the login did not survive it',
+  copied_login: 'logged out: it holds a token that was used up elsewhere',
   logged_out: 'logged out: Claude Code has no login here any more',
   no_login: 'no login: the config directory holds none',
   token_expired: 'logged out: a token that cannot be refreshed has run out',
+}
+
+/** Why an account needs a person. */
+export function inactiveWords(reason: string | null): string {
+  return INACTIVE_WORDS[reason ?? ''] ?? 'logged out'
 }
 
 export interface AccountFacts {
@@ -71,7 +77,7 @@ export function accountProblems(
   })
   if (account.standing === 'paused') return []
   if (account.standing === 'inactive') {
-    const what = INACTIVE_WORDS[account.reason ?? ''] ?? 'logged out'
+    const what = inactiveWords(account.reason)
     return [
       problem({ severity: context.allInactive ? 'critical' : 'warning', what, since: account.since, remedy: login }),
     ]
@@ -79,30 +85,32 @@ export function accountProblems(
   const problems: Problem[] = []
   const ending = endingSeverity(account.login_ends_at, context.now)
   if (ending !== null) {
-    const leftMs = account.login_ends_at! - context.now
-    const what = leftMs <= 0 ? 'the end of its login has passed' : `its login ends in ${roughSpan(leftMs)}`
+    const what = endingWords(account.login_ends_at! - context.now)
     problems.push(problem({ severity: ending, what, since: null, remedy: login }))
   }
   const { state } = account.freshness
   if ((state === 'unreliable' || state === 'absent') && fetches(context.fetchJob)) {
-    const { last_attempt: attempt, next_request_not_before: waitUntil } = account
-    const needsLogin = ['no_profile_scope', 'unauthorized', 'no_token'].includes(attempt?.outcome ?? '')
-    const future = account.freshness.age_ms !== null && account.freshness.age_ms < -CLOCK_TOLERANCE_MS
-    problems.push(
-      problem({
-        severity: 'warning',
-        what: future
-          ? 'its figures are dated in the future: a clock is or was wrong'
-          : state === 'absent'
-            ? 'it has no figures yet'
-            : 'it gets no new figures',
-        since: future ? null : account.measured_at,
-        details: attempt && attempt.outcome !== 'ok' ? [`last try: ${attempt.reason}`] : [],
-        remedy: needsLogin ? login : waitUntil === null ? FETCH_COMMAND : null,
-      }),
-    )
+    const stale = staleFigures(account, login)
+    problems.push(problem({ severity: 'warning', ...stale }))
   }
   return problems
+}
+
+/** An account whose figures are too old to count on, or were never measured. */
+export function staleFigures(
+  account: AccountFacts['account'],
+  login: string,
+): Pick<Problem, 'what' | 'since' | 'details' | 'remedy'> {
+  const { last_attempt: attempt, next_request_not_before: waitUntil } = account
+  const needsLogin = ['no_profile_scope', 'unauthorized', 'no_token'].includes(attempt?.outcome ?? '')
+  const future = account.freshness.age_ms !== null && account.freshness.age_ms < -CLOCK_TOLERANCE_MS
+  const none = account.freshness.state === 'absent' ? 'it has no figures yet' : 'it gets no new figures'
+  return {
+    what: future ? 'its figures are dated in the future: a clock is or was wrong' : none,
+    since: future ? null : account.measured_at,
+    details: attempt && attempt.outcome !== 'ok' ? [`last try: ${attempt.reason}`] : [],
+    remedy: needsLogin ? login : waitUntil === null ? FETCH_COMMAND : null,
+  }
 }
 
 /** Old figures are a fact of their own only where the job that fetches them does its work. */
@@ -119,7 +127,11 @@ function endingSeverity(endsAt: number | null, now: number): Problem['severity']
   return leftMs <= 7 * DAY_MS ? 'info' : null
 }
 
-function roughSpan(ms: number): string {
+export function endingWords(leftMs: number): string {
+  return leftMs <= 0 ? 'the end of its login has passed' : `its login ends in ${roughSpan(leftMs)}`
+}
+
+export function roughSpan(ms: number): string {
   const [count, unit] = ms >= 2 * DAY_MS ? [Math.floor(ms / DAY_MS), 'day'] : [Math.floor(ms / HOUR_MS), 'hour']
   return count === 0 ? 'less than an hour' : `${count} ${unit}${count === 1 ? '' : 's'}`
 }
@@ -160,7 +172,7 @@ function jobProblem(job: StatusJob, record: RunRecord | null, settingsWrong: boo
 }
 
 /** Every account that failed by name, for one must not hide the others; else the reason's own lines. */
-function failure(job: StatusJob, record: RunRecord | null): Pick<Problem, 'severity' | 'what' | 'details'> {
+export function failure(job: StatusJob, record: RunRecord | null): Pick<Problem, 'severity' | 'what' | 'details'> {
   const { count } = job.streak!
   const times = count === 1 ? 'failed in its latest run' : `failed ${count} times in a row`
   const failed = Object.entries(record?.accounts ?? {}).filter(([, result]) => result.failure !== null)
@@ -177,6 +189,11 @@ export function sortProblems(problems: readonly Problem[]): Problem[] {
   return problems.toSorted((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity))
 }
 
+export function staleBilling({ measured_at, last_attempt: attempt }: StatusBilling): string {
+  const what = measured_at === null ? 'what was spent is not known' : 'the billing figures are too old to count on'
+  return attempt && attempt.outcome !== 'ok' ? `${what}: ${attempt.reason}` : what
+}
+
 /** Old figures are told here only while their job runs well: else that is the trouble, and it is told already. */
 export function billingProblems(
   billing: StatusBilling,
@@ -185,11 +202,8 @@ export function billingProblems(
   const problems: Problem[] = []
   const old = billing.freshness.state === 'unreliable' || billing.freshness.state === 'absent'
   if (old && jobRuns) {
-    const what =
-      billing.measured_at === null ? 'what was spent is not known' : 'the billing figures are too old to count on'
-    const why = billing.last_attempt && billing.last_attempt.outcome !== 'ok' ? `: ${billing.last_attempt.reason}` : ''
     problems.push({
-      ...cacheProblem(`${what}${why}`, command),
+      ...cacheProblem(staleBilling(billing), command),
       since: billing.measured_at === null || billing.measured_at > now ? null : billing.measured_at,
     })
   }

@@ -4,10 +4,8 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { loginCommand, tildePath } from '../domain/account.ts'
 import type { Registry } from '../domain/accounts-file.ts'
-import { judgeJob } from '../domain/job-state.ts'
 import { judgePool, type PoolAccount } from '../domain/pool.ts'
 import { findFalseFreshFlags } from '../domain/quota-cache.ts'
-import type { RunRecord } from '../domain/run-record.ts'
 import type { Problem, Status } from '../domain/status.ts'
 import {
   type AccountFacts,
@@ -20,9 +18,6 @@ import {
   jobProblems,
   sortProblems,
 } from '../domain/status-problems.ts'
-import { readHolder } from '../edges/kernel-lock.ts'
-import { isProcessAlive, processStart } from '../edges/process-alive.ts'
-import type { JsonReading } from '../edges/read-json.ts'
 import type { Paths } from '../paths.ts'
 import { loadSettings, type Settings } from '../settings.ts'
 import { DEFAULT_SETTINGS } from '../settings-defaults.ts'
@@ -30,16 +25,19 @@ import { SettingsError } from '../settings-error.ts'
 import { readRegistry } from '../store/accounts.ts'
 import { readIdentity } from '../store/identity.ts'
 import { readMergedCache } from '../store/quota-caches.ts'
-import { readRunRecord } from '../store/run-records.ts'
-import { CRON_PERIOD_MS, type JobName } from '../timings.ts'
 import { lookAtAccounts } from './look-at-accounts.ts'
 import { lookAtBilling } from './look-at-billing.ts'
+import { cannotRead, lookAtJobs } from './look-at-jobs.ts'
 
 /** @param now ms; everything is judged for this one moment */
 export async function gatherStatus(paths: Paths, now: number): Promise<Status> {
   const problems: Problem[] = []
   const { settings, registry } = await readPersonsFiles(paths, now, problems)
-  const jobs = readJobs(paths, now, problems)
+  const jobs = lookAtJobs(paths, now)
+  for (const { job, trouble } of jobs) {
+    if (trouble !== null)
+      problems.push(cacheProblem(`runs/${job.job}.json is no good: ${trouble}`, `vigil run ${job.job}`))
+  }
   problems.push(
     ...jobProblems(
       jobs,
@@ -99,29 +97,6 @@ async function readPersonsFiles(
   return { settings, registry: registry ?? 'none' }
 }
 
-function readJobs(paths: Paths, now: number, problems: Problem[]) {
-  const jobs = []
-  for (const [name, periodMs] of Object.entries(CRON_PERIOD_MS) as Array<[JobName, number]>) {
-    const reading = tolerant(() => readRunRecord(paths.runs, name))
-    if (reading.state === 'corrupt')
-      problems.push(cacheProblem(`runs/${name}.json is no good: ${reading.detail}`, `vigil run ${name}`))
-    const record = reading.state === 'present' ? reading.value : null
-    const alive = record?.outcome === 'running' && isRunAlive(paths, record)
-    const known = reading.state === 'corrupt' ? 'corrupt' : record
-    jobs.push({ job: judgeJob(name, known, alive, now, periodMs), record })
-  }
-  return jobs
-}
-
-/** The lock is not tried, not even for a moment: a job that starts just then would take it for another run and leave. */
-function isRunAlive(paths: Paths, record: RunRecord): boolean {
-  const holder = readHolder(join(paths.locks, `${record.job}.lock`))
-  // Another run has the lock since: the one of this record is over, however it ended.
-  if (holder !== null && holder.pid !== record.pid) return false
-  if (holder?.processStart && processStart(record.pid) !== holder.processStart) return false
-  return isProcessAlive(record.pid)
-}
-
 function readCacheProblems(paths: Paths, settings: Settings, now: number): Problem[] {
   try {
     const reading = readMergedCache(paths)
@@ -131,18 +106,6 @@ function readCacheProblems(paths: Paths, settings: Settings, now: number): Probl
   } catch (error) {
     return [cacheProblem(`merged-quota-cache.json is no good: ${cannotRead(error)}`)]
   }
-}
-
-function tolerant<T>(read: () => JsonReading<T>): JsonReading<T> {
-  try {
-    return read()
-  } catch (error) {
-    return { state: 'corrupt', detail: cannotRead(error) }
-  }
-}
-
-function cannotRead(error: unknown): string {
-  return `it cannot be read (${(error as NodeJS.ErrnoException).code ?? error})`
 }
 
 interface PoolFacts {

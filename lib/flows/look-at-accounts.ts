@@ -8,7 +8,7 @@ import { observationOf } from '../domain/quota-cache.ts'
 import { decideRequest, type RequestHistory } from '../domain/request-budget.ts'
 import { byLogin, emailOf, emptySlot, historyOf, type MeasuredAccount, ownerOf } from '../domain/slot.ts'
 import type { Problem, StatusAccount, StatusWindow } from '../domain/status.ts'
-import { type AccountFacts, cacheProblem } from '../domain/status-problems.ts'
+import { type AccountFacts, cacheProblem, FETCH_COMMAND } from '../domain/status-problems.ts'
 import type { Paths } from '../paths.ts'
 import type { Settings } from '../settings.ts'
 import { readIdentity } from '../store/identity.ts'
@@ -24,20 +24,44 @@ interface Context {
 
 interface Look extends MeasuredAccount {
   login: LoginState
+  blind: boolean
+}
+
+export interface LookedAccount extends AccountFacts {
+  state: LoginState
+  /** As it was measured, windows that are over included; null = no figures that are this login's. */
+  observation: QuotaObservation | null
+  /** Its slot file is there and cannot be used, so nothing is known of its figures. */
+  blind: boolean
+}
+
+/** A file of an account that is no good. */
+export interface AccountFileTrouble {
+  slot: string
+  /** As it is named in messages: `slots/work.json`. */
+  file: string
+  what: string
+  remedy: string | null
 }
 
 export async function lookAtAccounts(
   accounts: readonly Account[],
   context: Context,
-): Promise<{ facts: AccountFacts[]; pool: PoolAccount[]; problems: Problem[] }> {
-  const problems: Problem[] = []
+): Promise<{ facts: LookedAccount[]; pool: PoolAccount[]; problems: Problem[]; troubles: AccountFileTrouble[] }> {
+  const troubles: AccountFileTrouble[] = []
   const looks: Look[] = []
-  for (const account of accounts) looks.push(await lookAt(account, context.paths, problems))
+  for (const account of accounts) looks.push(await lookAt(account, context.paths, troubles))
   const index = byLogin(looks)
-  const facts = looks.map(look => ({
-    account: describe(look, observationOf(look, index, context.now), historyOf(look, index, context.now), context),
-    login: loginCommand(look.account, context.paths.home),
-  }))
+  const facts = looks.map(look => {
+    const observation = observationOf(look, index, context.now)
+    return {
+      account: describe(look, observation, historyOf(look, index, context.now), context),
+      login: loginCommand(look.account, context.paths.home),
+      state: look.login,
+      observation,
+      blind: look.blind,
+    }
+  })
   const pool = facts.map(({ account }) => ({
     slot: account.slot,
     standing: account.standing,
@@ -49,10 +73,11 @@ export async function lookAtAccounts(
       resetsAt: window.resets_at,
     })),
   }))
-  return { facts, pool, problems }
+  const problems = troubles.map(({ what, remedy, slot }) => cacheProblem(what, remedy, slot))
+  return { facts, pool, problems, troubles }
 }
 
-async function lookAt(account: Account, paths: Paths, problems: Problem[]): Promise<Look> {
+async function lookAt(account: Account, paths: Paths, troubles: AccountFileTrouble[]): Promise<Look> {
   const { slot: name, configDir, isDefault } = account
   const identity = await readIdentity(configDir, isDefault, paths.home)
   const tolerant = <T>(file: string, read: () => T): T | null => {
@@ -60,12 +85,14 @@ async function lookAt(account: Account, paths: Paths, problems: Problem[]): Prom
       return read()
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code ?? String(error)
-      problems.push(cacheProblem(`${file} cannot be read (${code})`, null, name))
+      troubles.push({ slot: name, file, what: `${file} cannot be read (${code})`, remedy: null })
       return null
     }
   }
   const reading = tolerant(`slots/${name}.json`, () => readSlot(paths, name, configDir))
-  if (reading?.trouble) problems.push(cacheProblem(reading.trouble, undefined, name))
+  if (reading?.trouble) {
+    troubles.push({ slot: name, file: `slots/${name}.json`, what: reading.trouble, remedy: FETCH_COMMAND })
+  }
   const login = tolerant(`logins/${name}.json`, () => readLoginState(paths.logins, account))
   const slot = reading?.slot ?? emptySlot(name, configDir)
   const owner = ownerOf(identity, slot)
@@ -74,6 +101,7 @@ async function lookAt(account: Account, paths: Paths, problems: Problem[]): Prom
     slot,
     owner,
     login: login ?? freshLoginState(account),
+    blind: reading === null || reading.trouble !== null,
   }
 }
 

@@ -1,36 +1,33 @@
 // Billing for `vigil status`: judged at this moment, whatever the file says of itself.
-import { billingFreshness } from '../domain/billing.ts'
+import { type BillingCache, billingFreshness } from '../domain/billing.ts'
 import { judgeFreshness } from '../domain/freshness.ts'
 import { localDate } from '../domain/spend.ts'
 import type { Problem, StatusBilling } from '../domain/status.ts'
 import { billingProblems, cacheProblem } from '../domain/status-problems.ts'
-import type { JsonReading } from '../edges/read-json.ts'
 import type { Paths } from '../paths.ts'
 import type { Settings } from '../settings.ts'
 import { readBilling } from '../store/billing.ts'
 import { CCUSAGE_KILL_GRACE_MS, CRON_PERIOD_MS, START_JITTER_MS } from '../timings.ts'
+import { tolerant } from './look-at-jobs.ts'
 
-const BILLING_COMMAND = 'vigil run fetch-billing'
+export const BILLING_COMMAND = 'vigil run fetch-billing'
 
 export function lookAtBilling(
   paths: Paths,
   settings: Settings,
   now: number,
   jobRuns: boolean,
-): { billing: StatusBilling | null; problems: Problem[] } {
-  let reading: JsonReading<import('../domain/billing.ts').BillingCache>
-  try {
-    reading = readBilling(paths)
-  } catch (error) {
-    reading = { state: 'corrupt', detail: (error as Error).message }
-  }
+): { billing: StatusBilling | null; problems: Problem[]; cache: BillingCache | null; trouble: string | null } {
+  const reading = tolerant(() => readBilling(paths))
   if (reading.state === 'corrupt') {
     return {
       billing: null,
       problems: [cacheProblem(`billing-shared.json is corrupt: ${reading.detail}`, BILLING_COMMAND)],
+      cache: null,
+      trouble: reading.detail,
     }
   }
-  if (reading.state === 'absent') return { billing: null, problems: [] }
+  if (reading.state === 'absent') return { billing: null, problems: [], cache: null, trouble: null }
   const cache = reading.value
   const measureMs = settings.billing.ccusageTimeoutMs + CCUSAGE_KILL_GRACE_MS
   const budget = billingFreshness(cache.ttlMs, CRON_PERIOD_MS['fetch-billing'], START_JITTER_MS, measureMs)
@@ -59,5 +56,6 @@ export function lookAtBilling(
     unpriced_models: cache.unpricedModels,
     last_attempt: cache.last_attempt,
   }
-  return { billing, problems: billingProblems(billing, { now, jobRuns, command: BILLING_COMMAND }) }
+  const problems = billingProblems(billing, { now, jobRuns, command: BILLING_COMMAND })
+  return { billing, problems, cache, trouble: null }
 }
