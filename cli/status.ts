@@ -1,7 +1,7 @@
 // `vigil status`: one screen, or the same as JSON. It only reads.
 import { gatherStatus } from '../lib/flows/gather-status.ts'
 import { readEnvironment } from '../lib/settings.ts'
-import { SettingsError } from '../lib/settings-error.ts'
+import { SettingsError } from '../lib/settings-defaults.ts'
 
 const SETTINGS_ARE_WRONG = 78
 

@@ -1,22 +1,24 @@
 // Keeps quota figures true: asks the usage endpoint for each account within its hourly budget, and merges what is known.
 // Reads claude-sessions.yaml and Claude Code's credential stores; writes slots/ and the two quota caches.
 
-import { resultOfError } from '../lib/domain/run-record.ts'
-import { inParallel } from '../lib/edges/in-parallel.ts'
 import { loadAccounts } from '../lib/flows/load-accounts.ts'
-import { lookAtQuota } from '../lib/flows/look-at-quota.ts'
-import { observeQuota } from '../lib/flows/observe-quota.ts'
+import { lookAtQuota, settledWithoutAsking } from '../lib/flows/look-at-quota.ts'
 import { publishQuota, reportFalseFreshness } from '../lib/flows/publish-quota.ts'
 import { runJob } from '../lib/job.ts'
-import { QUOTA_CONCURRENCY } from '../lib/timings.ts'
 
 await runJob('fetch-quota', async run => {
   const { accounts, current } = await loadAccounts(run)
   if (accounts.length === 0) run.log('info', 'no Claude Code login was found; log in with: claude /login')
   const standing = reportFalseFreshness(run)
   const round = await lookAtQuota(accounts, run)
-  await inParallel(round.looks, QUOTA_CONCURRENCY, run.signal, async look => {
-    run.report(look.account.slot, await observeQuota(look, round, run).catch(resultOfError))
+  const due = round.looks.filter(look => {
+    const settled = settledWithoutAsking(look, round, run)
+    if (settled !== null) run.report(look.account.slot, settled)
+    return settled === null
   })
-  await publishQuota(round.looks, current, standing, run)
+  if (due.length > 0) {
+    const { observeAll } = await import('../lib/flows/observe-quota.ts')
+    await observeAll(due, round, run)
+  }
+  await publishQuota(round.looks, current, standing, due.length > 0, run)
 })

@@ -2,16 +2,19 @@
 // Reads claude-sessions.yaml and Claude Code's credential stores; writes both, logins/ and, for moments, journal/.
 
 import { inParallel } from '../lib/edges/in-parallel.ts'
-import { finishOrphans } from '../lib/flows/finish-orphans.ts'
 import { loadAccounts } from '../lib/flows/load-accounts.ts'
 import { refreshLogin } from '../lib/flows/refresh-login.ts'
 import { runJob } from '../lib/job.ts'
+import { listPointers } from '../lib/store/refresh-pointers.ts'
 import { REFRESH_CONCURRENCY } from '../lib/timings.ts'
 
 await runJob('refresh-tokens', async run => {
   const { accounts } = await loadAccounts(run)
   if (accounts.length === 0) run.log('info', 'no Claude Code login was found; log in with: claude /login')
-  await finishOrphans(accounts, run)
+  if (listPointers(run.paths.refreshing).length > 0) {
+    const { finishOrphans } = await import('../lib/flows/finish-orphans.ts')
+    await finishOrphans(accounts, run)
+  }
   const left = await inParallel(accounts, REFRESH_CONCURRENCY, run.signal, async account => {
     const { outcome, reason, failure } = await refreshLogin(account, run)
     run.report(account.slot, { outcome, reason, failure })

@@ -8,7 +8,7 @@ import { ensurePrivateDir, makePrivate, NotDurableError, PublishError } from './
 import { redact } from './edges/redact.ts'
 import { logPath, type Paths } from './paths.ts'
 import { type Environment, loadSettings, readEnvironment, type Settings } from './settings.ts'
-import { SettingsError } from './settings-error.ts'
+import { SettingsError } from './settings-defaults.ts'
 import { appendLog, type LogFields, type LogLevel } from './store/log.ts'
 import { readRunRecord, saveRunRecord } from './store/run-records.ts'
 import { JOB_DEADLINE_MS, type JobName, TERM_GRACE_MS } from './timings.ts'

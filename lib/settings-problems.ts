@@ -2,7 +2,7 @@
 // the run record, and the redaction there cannot know a password that was never read.
 import type * as v from 'valibot'
 import type { LineCounter, Node, parseDocument } from 'yaml'
-import { SettingsError } from './settings-error.ts'
+import { SettingsError } from './settings-defaults.ts'
 
 type YamlDocument = ReturnType<typeof parseDocument>
 type Path = readonly (string | number)[]

@@ -2,8 +2,7 @@
 import * as v from 'valibot'
 import { LineCounter, parseDocument } from 'yaml'
 import { mayReceiveTokens } from './edges/http.ts'
-import { type AllSettings, DEFAULT_SETTINGS } from './settings-defaults.ts'
-import { SettingsError } from './settings-error.ts'
+import { type AllSettings, DEFAULT_SETTINGS, SettingsError } from './settings-defaults.ts'
 import { byLine, describeIssue, lineFinder, readData } from './settings-problems.ts'
 import { checkTimings, DAY_MS, HOUR_MS, MINUTE_MS } from './timings.ts'
 

@@ -6,8 +6,7 @@ import { tildePath } from './domain/account.ts'
 import { existsSync, lstatSync, statSync } from './edges/fs.ts'
 import { readJson, readRegularFile } from './edges/read-json.ts'
 import { type Paths, pathsFor } from './paths.ts'
-import { type AllSettings, DEFAULT_SETTINGS, Settings } from './settings-defaults.ts'
-import { SettingsError } from './settings-error.ts'
+import { type AllSettings, DEFAULT_SETTINGS, Settings, SettingsError } from './settings-defaults.ts'
 import { VERSION } from './version.ts'
 
 export type { Settings } from './settings-defaults.ts'
@@ -21,6 +20,8 @@ export interface Environment {
   sessionId: string | null
   /** What a child process gets, and nothing else. */
   childEnv: Record<string, string>
+  /** One variable by its name, for `env:NAME` in vigil.yaml; null = there is none. Not a part of the value: it is never copied. */
+  secretFromEnv: (name: string) => string | null
   terminal: Terminal
 }
 
@@ -66,6 +67,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Environme
     echoLog: env['VIGIL_ECHO_LOG'] === '1',
     sessionId: env['VIGIL_SESSION_ID'] || null,
     childEnv,
+    secretFromEnv: name => env[name] ?? null,
     terminal: readTerminal(env),
   }
 }
@@ -97,7 +99,15 @@ export async function loadSettings(paths: Paths, now: number, copy: 'keep' | 'le
   return settings
 }
 
-/** @throws SettingsError with every problem and its line */
+/**
+ * The settings with what may hold secrets: for the run that has something to deliver. No file means defaults.
+ * @throws SettingsError with every problem and its line
+ */
+export async function loadDeliverySettings(paths: Paths): Promise<AllSettings> {
+  if (sealOf(paths) !== null) return loadAllSettings(paths)
+  return (await import('./settings-schema.ts')).parseSettings('')
+}
+
 async function loadAllSettings(paths: Paths): Promise<AllSettings> {
   const { parseSettings } = await import('./settings-schema.ts')
   try {

@@ -3,7 +3,7 @@
 import { isAbsolute, normalize } from 'node:path'
 import * as v from 'valibot'
 import { isMap, isScalar, LineCounter, parseDocument, visit } from 'yaml'
-import { SettingsError } from '../settings-error.ts'
+import { SettingsError } from '../settings-defaults.ts'
 import { type Account, SLOT_PATTERN } from './account.ts'
 
 const FILE = 'claude-sessions.yaml'

@@ -1,5 +1,4 @@
 import { CLOCK_TOLERANCE_MS } from './freshness.ts'
-import { retryAfterMs } from './retry-after.ts'
 
 /** What an account's requests to the usage endpoint have used up. Kept in its slot file. */
 export interface RequestHistory {
@@ -14,8 +13,6 @@ export interface RequestHistory {
 export const EMPTY_HISTORY: RequestHistory = { requestedAt: [], blockedUntil: null, rateLimitedInARow: 0 }
 
 const HOUR_MS = 3_600_000
-/** `Retry-After: 0` was seen to mean at least this. */
-const SHORTEST_BLOCK_MS = 5 * 60_000
 
 export type RequestDecision =
   | { do: 'fetch'; usedThisHour: number }
@@ -48,14 +45,6 @@ export function decideRequest(
 
 export function withRequest(history: RequestHistory, now: number): RequestHistory {
   return { ...history, requestedAt: [...withinHour(history.requestedAt, now), now] }
-}
-
-/** After a 429: its deadline is fixed, half of the blocks outlast it, so each one in a row doubles our own minimum. */
-export function withRateLimit(history: RequestHistory, retryAfter: string | undefined, now: number): RequestHistory {
-  const inARow = history.rateLimitedInARow + 1
-  const ownMs = Math.min(SHORTEST_BLOCK_MS * 2 ** (inARow - 1), HOUR_MS)
-  const waitMs = Math.max(retryAfterMs(retryAfter, now) ?? 0, ownMs)
-  return { ...history, blockedUntil: now + waitMs, rateLimitedInARow: inARow }
 }
 
 export function withoutRateLimit(history: RequestHistory): RequestHistory {

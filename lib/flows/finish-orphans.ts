@@ -3,12 +3,11 @@
 import type { Account } from '../domain/account.ts'
 import { resultOfError } from '../domain/run-record.ts'
 import type { Run } from '../job.ts'
-import { listPointers, loginKey, removePointer } from '../store/refresh-journal.ts'
+import { listPointers, loginKey, removePointer } from '../store/refresh-pointers.ts'
 import { openCredentialStore } from './open-credential-store.ts'
 
 export async function finishOrphans(accounts: readonly Account[], run: Run): Promise<void> {
   const pointers = listPointers(run.paths.refreshing)
-  if (pointers.length === 0) return
   const context = { paths: run.paths, childEnv: run.environment.childEnv, job: run.job }
   const known = new Set<string>()
   for (const account of accounts) known.add(loginKey(await openCredentialStore(account, context)))

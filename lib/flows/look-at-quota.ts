@@ -1,11 +1,23 @@
 // What is known of each account before any is asked: whose login it is, what its slot holds, who shares its budget.
 import { type Account, type Identity, standingOf } from '../domain/account.ts'
 import { belongsTo, loginKey } from '../domain/quota.ts'
+import { observationOf } from '../domain/quota-cache.ts'
+import { decideRequest, type RequestDecision } from '../domain/request-budget.ts'
 import { type AccountResult, resultOfError } from '../domain/run-record.ts'
-import { byLogin, checkedOwner, emptySlot, type Holder, ownerOf, type Slot, type SlotOwner } from '../domain/slot.ts'
+import {
+  byLogin,
+  checkedOwner,
+  emptySlot,
+  type Holder,
+  historyOf,
+  ownerOf,
+  type Slot,
+  type SlotOwner,
+} from '../domain/slot.ts'
 import type { Run } from '../job.ts'
 import { readIdentity } from '../store/identity.ts'
 import { readSlot } from '../store/slots.ts'
+import { CRON_PERIOD_MS } from '../timings.ts'
 
 /** One account's look. It is kept up to date while the account has its turn. */
 export interface QuotaLook {
@@ -98,6 +110,46 @@ function twinsOf(looks: readonly QuotaLook[]): Map<string, string> {
 
 function mayBeAsked({ account, failed }: QuotaLook): boolean {
   return failed === null && standingOf(account) === 'active'
+}
+
+/** @returns null where the account's figures are due and a request may be made, or why there is none */
+export function settledWithoutAsking(look: QuotaLook, round: QuotaRound, run: Run): AccountResult | null {
+  const { account } = look
+  if (look.failed !== null) return look.failed
+  if (standingOf(account) === 'pausedByPerson') return noRequest('paused', 'paused by hand; vigil leaves it alone')
+  if (!run.settings.quota.sources.includes('oauth'))
+    return noRequest('off', 'quota.sources does not name oauth: no request is made')
+  const twin = round.twins.get(account.slot)
+  if (twin !== undefined) return noRequest('shared', `the same login as ${twin}, which is asked for both`)
+  return mayAsk(look, round, run, run.now, measuredAtOf(look, round, run))
+}
+
+/** When the newest of the figures that may be shown for this login was measured, ms; null = there are none. */
+export function measuredAtOf(look: QuotaLook, round: QuotaRound, run: Run): number | null {
+  return observationOf(look, round.byLogin, run.now)?.measuredAt ?? null
+}
+
+/** @returns null where a request may be made, or why it may not */
+export function mayAsk(
+  look: QuotaLook,
+  { byLogin }: QuotaRound,
+  run: Run,
+  now: number,
+  measuredAt: number | null,
+): AccountResult | null {
+  const history = historyOf(look, byLogin, now)
+  const decision: RequestDecision = decideRequest(history, measuredAt, now, {
+    everyMs: run.settings.quota.everyMs,
+    cronPeriodMs: CRON_PERIOD_MS['fetch-quota'],
+    maxRequestsPerHour: run.settings.quota.maxRequestsPerHour,
+  })
+  if (decision.do === 'fetch') return null
+  run.count(`skipped_${decision.code}`)
+  return noRequest(decision.code, `${decision.reason}; ${history.requestedAt.length} requests in the last hour`)
+}
+
+function noRequest(outcome: string, reason: string): AccountResult {
+  return { outcome, reason, failure: null }
 }
 
 export interface StoredLogin {

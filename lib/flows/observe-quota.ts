@@ -1,65 +1,45 @@
 // One account's turn in fetch-quota: may it be asked, with which token, what came back, and what is kept of it.
 import { type Account, standingOf } from '../domain/account.ts'
 import type { QuotaObservation } from '../domain/quota.ts'
-import { observationOf } from '../domain/quota-cache.ts'
-import {
-  decideRenewal,
-  decideRequest,
-  type RequestDecision,
-  withoutRateLimit,
-  withRateLimit,
-  withRequest,
-} from '../domain/request-budget.ts'
-import type { AccountResult, FailureClass } from '../domain/run-record.ts'
-import { checkedOwner, historyOf, type Slot, takenOver } from '../domain/slot.ts'
+import { decideRenewal, withoutRateLimit, withRequest } from '../domain/request-budget.ts'
+import { withRateLimit } from '../domain/retry-after.ts'
+import { type AccountResult, type FailureClass, resultOfError } from '../domain/run-record.ts'
+import { checkedOwner, type Slot, takenOver } from '../domain/slot.ts'
+import { inParallel } from '../edges/in-parallel.ts'
 import type { Run } from '../job.ts'
 import type { UsageAnswer } from '../sources/usage-endpoint.ts'
 import { readIdentity } from '../store/identity.ts'
 import { updateSlot } from '../store/slots.ts'
-import { CRON_PERIOD_MS, RENEW_AGAIN_AFTER_MS, USAGE_TIMEOUT_MS } from '../timings.ts'
+import { QUOTA_CONCURRENCY, RENEW_AGAIN_AFTER_MS, USAGE_TIMEOUT_MS } from '../timings.ts'
 import { VERSION } from '../version.ts'
-import { type QuotaLook, type QuotaRound, type StoredLogin, settleOwner, storedLogin } from './look-at-quota.ts'
+import {
+  mayAsk,
+  measuredAtOf,
+  type QuotaLook,
+  type QuotaRound,
+  type StoredLogin,
+  settleOwner,
+  storedLogin,
+} from './look-at-quota.ts'
 
-/** Asks for one account's figures if they are due and its budget allows; keeps the last good ones when that fails. */
-export async function observeQuota(look: QuotaLook, round: QuotaRound, run: Run): Promise<AccountResult> {
-  const { account } = look
-  if (look.failed !== null) return look.failed
-  if (standingOf(account) === 'pausedByPerson') return fact('paused', 'paused by hand; vigil leaves it alone')
-  if (!run.settings.quota.sources.includes('oauth'))
-    return fact('off', 'quota.sources does not name oauth: no request is made')
-  const twin = round.twins.get(account.slot)
-  if (twin !== undefined) return fact('shared', `the same login as ${twin}, which is asked for both`)
-  const measuredAt = () => observationOf(look, round.byLogin, run.now)?.measuredAt ?? null
-  const early = mayAsk(look, round, run, run.now, measuredAt())
-  if (early !== null) return early
-  const stored = await usableLogin(account, run)
+/** All that are due, side by side; one account's trouble stays its own. */
+export async function observeAll(due: readonly QuotaLook[], round: QuotaRound, run: Run): Promise<void> {
+  await inParallel(due, QUOTA_CONCURRENCY, run.signal, async look => {
+    run.report(look.account.slot, await observeQuota(look, round, run).catch(resultOfError))
+  })
+}
+
+/** Asks for one account's figures; keeps the last good ones when that fails. */
+async function observeQuota(look: QuotaLook, round: QuotaRound, run: Run): Promise<AccountResult> {
+  const stored = await usableLogin(look.account, run)
   if ('outcome' in stored) return keepAttempt(look, run, stored)
   if (settleOwner(look, stored.organizationUuid, run)) {
-    const ofTheOther = mayAsk(look, round, run, run.now, measuredAt())
+    const ofTheOther = mayAsk(look, round, run, run.now, measuredAtOf(look, round, run))
     if (ofTheOther !== null) return keepAttempt(look, run, ofTheOther)
   }
   const answer = await ask(look, run, stored.accessToken)
   if (answer.kind !== 'unauthorized') return keepAnswer(look, run, answer)
   return afterUnauthorized(look, round, run, stored.accessToken)
-}
-
-/** @returns null where a request may be made, or why it may not */
-function mayAsk(
-  look: QuotaLook,
-  { byLogin }: QuotaRound,
-  run: Run,
-  now: number,
-  measuredAt: number | null,
-): AccountResult | null {
-  const history = historyOf(look, byLogin, now)
-  const decision: RequestDecision = decideRequest(history, measuredAt, now, {
-    everyMs: run.settings.quota.everyMs,
-    cronPeriodMs: CRON_PERIOD_MS['fetch-quota'],
-    maxRequestsPerHour: run.settings.quota.maxRequestsPerHour,
-  })
-  if (decision.do === 'fetch') return null
-  run.count(`skipped_${decision.code}`)
-  return fact(decision.code, `${decision.reason}; ${history.requestedAt.length} requests in the last hour`)
 }
 
 /** 401: one refresh through the same transaction, then one more try if the budget allows, and no third. */

@@ -35,19 +35,21 @@ export function reportFalseFreshness(run: Run): MergedQuotaCache | null {
   return reading.value
 }
 
+/** @param asked whether accounts were asked since `looks` were read: then standings and slots may have changed meanwhile */
 export async function publishQuota(
   looks: readonly QuotaLook[],
   current: string | null,
   standing: MergedQuotaCache | null,
+  asked: boolean,
   run: Run,
 ): Promise<void> {
-  // Standings may have changed during the run.
-  const registry = await readRegistry(run.paths)
+  const registry = asked ? await readRegistry(run.paths) : null
   const measured: MeasuredAccount[] = []
   for (const look of looks) {
     const account = registry?.accounts.find(known => known.slot === look.account.slot) ?? look.account
     const { claimed, owner } = look
-    measured.push({ account: { ...account, email: emailOf(account, claimed, owner) }, slot: slotNow(look, run), owner })
+    const slot = asked ? slotNow(look, run) : look.slot
+    measured.push({ account: { ...account, email: emailOf(account, claimed, owner) }, slot, owner })
   }
   const cache = buildMergedCache(measured, registry?.current ?? current, run.clock(), run.settings.quota)
   await saveQuotaCaches(run.paths, standing, cache, buildHotSwapCache(cache, measured))

@@ -8,7 +8,7 @@ import type { ClaudeLockBusy } from '../edges/claude-locks.ts'
 import type { Run } from '../job.ts'
 import { setStanding } from '../store/accounts.ts'
 import { readLoginState } from '../store/login-states.ts'
-import { fingerprint, listPointers, loginKey } from '../store/refresh-journal.ts'
+import { fingerprint, listPointers, loginKey } from '../store/refresh-pointers.ts'
 import { openCredentialStore } from './open-credential-store.ts'
 
 export interface LoginResult extends AccountResult {

@@ -14,15 +14,12 @@ import { postRefresh, type RawTokenAnswer, readTokenAnswer } from '../sources/to
 import { saveLoginState } from '../store/login-states.ts'
 import {
   beginJournal,
-  fingerprint,
   journalPath,
-  loginKey,
-  otherSender,
-  pointTo,
   type RefreshIntent,
   type RefreshJournal,
   readJournal,
 } from '../store/refresh-journal.ts'
+import { fingerprint, loginKey, otherSender, pointTo } from '../store/refresh-pointers.ts'
 import { isSpent } from '../store/spent-tokens.ts'
 import { LOCK_WAIT_MS, TOKEN_TERM_GRACE_MS, TOKEN_TIMEOUT_MS } from '../timings.ts'
 import { VERSION } from '../version.ts'

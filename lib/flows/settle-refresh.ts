@@ -11,14 +11,8 @@ import { NotDurableError } from '../edges/publish.ts'
 import type { Run } from '../job.ts'
 import { type RawTokenAnswer, readTokenAnswer, type TokenAnswer } from '../sources/token-endpoint.ts'
 import { saveLoginState } from '../store/login-states.ts'
-import {
-  clearJournal,
-  fingerprint,
-  loginKey,
-  type RefreshIntent,
-  type RefreshJournal,
-  removePointer,
-} from '../store/refresh-journal.ts'
+import { clearJournal, type RefreshIntent, type RefreshJournal } from '../store/refresh-journal.ts'
+import { fingerprint, loginKey, removePointer } from '../store/refresh-pointers.ts'
 import { rememberSpent } from '../store/spent-tokens.ts'
 import { RESCUE_MS, WRITE_LOCK_WAIT_MS } from '../timings.ts'
 import { applyStanding, inTheWay, type LoginLook, type LoginResult, storedFingerprint } from './refresh-login.ts'

@@ -18,7 +18,7 @@ import {
 } from '../edges/publish.ts'
 import { readJson, readRegularFile, UnfitFileError } from '../edges/read-json.ts'
 import type { Paths } from '../paths.ts'
-import { SettingsError } from '../settings-error.ts'
+import { SettingsError } from '../settings-defaults.ts'
 import { LOCK_WAIT_MS } from '../timings.ts'
 import { VERSION } from '../version.ts'
 

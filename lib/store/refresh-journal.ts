@@ -5,19 +5,10 @@
 import { basename, dirname, join } from 'node:path'
 import * as v from 'valibot'
 import type { CredentialStore } from '../domain/credential-store.ts'
-import { closeSync, existsSync, readdirSync, readFileSync, renameSync, unlinkSync } from '../edges/fs.ts'
-import {
-  ensurePrivateDir,
-  openNew,
-  publish,
-  removeDurably,
-  stagingName,
-  sync,
-  syncDirectory,
-  writeFully,
-} from '../edges/publish.ts'
-import { readJson } from '../edges/read-json.ts'
+import { closeSync, readdirSync, readFileSync, renameSync, unlinkSync } from '../edges/fs.ts'
+import { openNew, removeDurably, stagingName, sync, syncDirectory, writeFully } from '../edges/publish.ts'
 import { hideSecret } from '../edges/redact.ts'
+import { loginKey, sha256 } from './refresh-pointers.ts'
 
 const INTENT_BYTES = 4096
 const ANSWER_BYTES = 60 * 1024
@@ -59,11 +50,6 @@ export interface RefreshJournal {
   close(): void
 }
 
-/** Names a login in files and locks by the place of its store, whatever names lead to it. 16 hex digits. */
-export function loginKey(store: Pick<CredentialStore, 'place'>): string {
-  return sha256(store.place()).slice(0, 16)
-}
-
 /**
  * Beside the login itself: then every Vigil finds it that works on that login, and it is there exactly when the login is.
  * null: the login's directory is gone.
@@ -71,11 +57,6 @@ export function loginKey(store: Pick<CredentialStore, 'place'>): string {
 export function journalPath(store: Pick<CredentialStore, 'place' | 'directory'>): string | null {
   const directory = store.directory()
   return directory === null ? null : join(directory, `.vigil-refresh-${loginKey(store)}.journal`)
-}
-
-/** Tells one refresh token from another without being one. */
-export function fingerprint(refreshToken: string): string {
-  return sha256(refreshToken).slice(0, 32)
 }
 
 /**
@@ -140,58 +121,6 @@ export async function clearJournal(path: string): Promise<void> {
   await removeDurably(path)
 }
 
-/** Whose refresh is under way, so that it is finished even if its account leaves the registry meanwhile. No token in it. */
-const Pointer = v.object({
-  slot: v.string(),
-  configDir: v.string(),
-  isDefault: v.boolean(),
-  /** Of the refresh token that is being sent. */
-  fingerprint: v.string(),
-})
-export type RefreshPointer = v.InferOutput<typeof Pointer>
-
-export async function pointTo(pointersDir: string, key: string, pointer: RefreshPointer): Promise<void> {
-  ensurePrivateDir(pointersDir)
-  const { slot, configDir, isDefault, fingerprint } = pointer
-  const content = JSON.stringify({ slot, configDir, isDefault, fingerprint })
-  await publish(join(pointersDir, `${key}.json`), content, { durable: true })
-}
-
-/**
- * The slot of another login that began to send this very token and has not finished, as a killed run leaves it: whether
- * the token is spent is for that one to find out. null: none, or its directory is gone and nobody will.
- */
-export function otherSender(pointersDir: string, key: string, print: string): string | null {
-  const others = listPointers(pointersDir).filter(pointer => pointer.key !== key)
-  const sender = others.find(({ account }) => account?.fingerprint === print && existsSync(account.configDir))
-  return sender?.account?.slot ?? null
-}
-
-export function removePointer(pointersDir: string, key: string): void {
-  discard(join(pointersDir, `${key}.json`))
-}
-
-export function listPointers(pointersDir: string): Array<{ key: string; account: RefreshPointer | null }> {
-  let names: string[]
-  try {
-    names = readdirSync(pointersDir)
-  } catch {
-    return [] // No directory yet: nothing was ever begun.
-  }
-  return names
-    .filter(name => /^[0-9a-f]{16}\.json$/.test(name))
-    .map(name => ({ key: name.slice(0, 16), account: readPointer(join(pointersDir, name)) }))
-}
-
-function readPointer(path: string): RefreshPointer | null {
-  try {
-    const reading = readJson(path, Pointer)
-    return reading.state === 'present' ? reading.value : null
-  } catch {
-    return null // A directory in its place, or no permission: nothing can be followed from it.
-  }
-}
-
 /** JSON with its check sum, filled up with spaces: a write that was cut by a power failure reads as nothing. */
 function sealed(value: unknown, bytes: number): Buffer {
   const payload = JSON.stringify(value)
@@ -215,8 +144,4 @@ function discard(staging: string): void {
   } catch {
     // Renamed already, or never there.
   }
-}
-
-function sha256(text: string): string {
-  return process.getBuiltinModule('node:crypto').createHash('sha256').update(text).digest('hex')
 }

@@ -5,8 +5,7 @@ import { dirname, join } from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { type Paths, pathsFor } from '../../lib/paths.ts'
 import { loadSettings, readEnvironment } from '../../lib/settings.ts'
-import { DEFAULT_SETTINGS } from '../../lib/settings-defaults.ts'
-import { SettingsError } from '../../lib/settings-error.ts'
+import { DEFAULT_SETTINGS, SettingsError } from '../../lib/settings-defaults.ts'
 import { parseSettings } from '../../lib/settings-schema.ts'
 
 const problemsOf = (text: string): string[] => {

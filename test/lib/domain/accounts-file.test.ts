@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { parseRegistry } from '../../../lib/domain/accounts-file.ts'
-import { SettingsError } from '../../../lib/settings-error.ts'
+import { SettingsError } from '../../../lib/settings-defaults.ts'
 
 const HOME = '/home/me'
 const problemsOf = (text: string): string[] => {

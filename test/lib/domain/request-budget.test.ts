@@ -6,10 +6,9 @@ import {
   EMPTY_HISTORY,
   type RequestHistory,
   unionOf,
-  withRateLimit,
   withRequest,
 } from '../../../lib/domain/request-budget.ts'
-import { retryAfterMs } from '../../../lib/domain/retry-after.ts'
+import { retryAfterMs, withRateLimit } from '../../../lib/domain/retry-after.ts'
 import { byLogin, emptySlot, historyOf, type Slot, type SlotOwner } from '../../../lib/domain/slot.ts'
 
 const NOW = 1_795_000_000_000

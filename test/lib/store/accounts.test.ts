@@ -21,7 +21,7 @@ import type { StandingChange } from '../../../lib/domain/accounts-text.ts'
 import { tryLock } from '../../../lib/edges/kernel-lock.ts'
 import type * as publishing from '../../../lib/edges/publish.ts'
 import { type Paths, pathsFor } from '../../../lib/paths.ts'
-import { SettingsError } from '../../../lib/settings-error.ts'
+import { SettingsError } from '../../../lib/settings-defaults.ts'
 import { readRegistry, setStanding, writeFirstRegistry } from '../../../lib/store/accounts.ts'
 
 /** What an editor does while a change is under way: called when the new text is on the disk but not in place. */
