@@ -108,8 +108,26 @@ const NOTES: Record<string, Note> = {
   'channels.webhooks': { description: 'Services that take a message by HTTP.' },
   'channels.webhooks[].name': { description: 'Its name in messages and logs.', examples: ['phone'] },
   'channels.webhooks[].kind': { description: 'What the service expects.' },
-  'channels.webhooks[].url': { description: `Many of these URLs are secrets. ${secret}` },
+  'channels.webhooks[].url': {
+    description: `Many of these URLs are secrets. Not needed for pagerduty, nor beside peers. ${secret}`,
+  },
+  'channels.webhooks[].token': {
+    description: `A Bearer token for json, ntfy and alertmanager; for pagerduty the routing key. ${secret}`,
+    examples: ['file:~/.config/vigil/ntfy'],
+  },
+  'channels.webhooks[].peers': {
+    description: 'For alertmanager: the base URL of each peer of the cluster; all of them are told.',
+    examples: [['http://127.0.0.1:9093']],
+  },
   'channels.webhooks[].min_severity': severity,
+  'channels.exec': { description: 'Programs of yours, which get the alert as JSON on stdin.' },
+  'channels.exec[].name': { description: 'Its name in messages and logs.', examples: ['lamp'] },
+  'channels.exec[].command': {
+    description:
+      'The program and its arguments; no shell. Exit code 0 = delivered, 75 = try later, any other = refused.',
+    examples: [['~/bin/tell-me', '--loud']],
+  },
+  'channels.exec[].min_severity': severity,
   dead_man: {
     description:
       'URLs to ping, for a service that raises the alarm when the pings stop: it covers a machine that is off.',

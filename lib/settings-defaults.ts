@@ -3,6 +3,8 @@ import * as v from 'valibot'
 import { HOUR_MS, MINUTE_MS } from './timings.ts'
 
 const usd = v.nullable(v.number())
+const Severity = v.picklist(['info', 'warning', 'critical'])
+type Severity = v.InferOutput<typeof Severity>
 
 /** A schema, for what vigil.yaml meant is kept in a file. */
 export const Settings = v.object({
@@ -32,6 +34,17 @@ export const Settings = v.object({
     repeatEveryMs: v.number(),
     quietHours: v.nullable(v.object({ from: v.string(), to: v.string(), zone: v.string() })),
   }),
+  /**
+   * Where messages go, without any secret: a watchdog that has nothing to say decides by this alone, and only the run that
+   * delivers reads vigil.yaml itself.
+   */
+  delivery: v.object({
+    channels: v.array(v.object({ name: v.string(), minSeverity: Severity, confirms: v.boolean() })),
+    /** Names of the Alertmanagers: they are told of all that fires, in every run. */
+    mirrors: v.array(v.string()),
+    /** Whether any dead man's switch is to be pinged. */
+    deadMan: v.boolean(),
+  }),
   failover: v.object({ enabled: v.boolean() }),
 })
 export type Settings = v.InferOutput<typeof Settings>
@@ -42,25 +55,32 @@ interface DeliverySettings {
     desktop: { enabled: boolean; minSeverity: Severity }
     email: EmailSettings | null
     webhooks: WebhookSettings[]
+    exec: ExecSettings[]
   }
   /** Ping URLs. */
   deadMan: { watchdog: string | null; jobs: Record<string, string> }
 }
 export type AllSettings = Settings & DeliverySettings
 
-type Severity = 'info' | 'warning' | 'critical'
-interface EmailSettings {
+export interface EmailSettings {
   to: string[]
   from: string
   /** `password` may be `file:PATH`, `env:NAME` or `cmd:COMMAND`. */
   smtp: { host: string; port: number; user: string | null; password: string | null }
   minSeverity: Severity
 }
-interface WebhookSettings {
+export interface WebhookSettings {
   name: string
   kind: 'json' | 'slack' | 'discord' | 'ntfy' | 'telegram' | 'pagerduty' | 'ping' | 'alertmanager'
-  /** May be `file:PATH`, `env:NAME` or `cmd:COMMAND`, for many of these URLs are secrets. */
-  url: string
+  /** One; several only for the peers of an Alertmanager. May be `file:PATH`, …, for many of these URLs are secrets. */
+  urls: [string, ...string[]]
+  /** May be `file:PATH`, …; PagerDuty's routing key, for the others a Bearer token. */
+  token: string | null
+  minSeverity: Severity
+}
+export interface ExecSettings {
+  name: string
+  command: [string, ...string[]]
   minSeverity: Severity
 }
 
@@ -80,6 +100,11 @@ export const DEFAULT_SETTINGS: Settings = {
   },
   billing: { budgetUsd: { daily: null, block: null, weekly: null }, alertAt: [80, 100], ccusageTimeoutMs: MINUTE_MS },
   alerts: { repeatEveryMs: 4 * HOUR_MS, quietHours: null },
+  delivery: {
+    channels: [{ name: 'desktop', minSeverity: 'warning', confirms: false }],
+    mirrors: [],
+    deadMan: false,
+  },
   failover: { enabled: false },
 }
 

@@ -2,6 +2,7 @@
 import * as v from 'valibot'
 import { LineCounter, parseDocument } from 'yaml'
 import { mayReceiveTokens } from './edges/http.ts'
+import { ChannelsFile, checkChannels, DeadManFile, flag, oneLine, toDelivery } from './settings-channels.ts'
 import { type AllSettings, DEFAULT_SETTINGS, SettingsError } from './settings-defaults.ts'
 import { byLine, describeIssue, lineFinder, readData } from './settings-problems.ts'
 import { checkTimings, DAY_MS, HOUR_MS, MINUTE_MS } from './timings.ts'
@@ -29,8 +30,6 @@ const levels = v.pipe(
 const budget = v.nullable(
   v.pipe(v.number('is no amount; write US dollars such as 50, or null'), v.gtValue(0, 'has to be more than 0')),
 )
-const severity = v.picklist(['info', 'warning', 'critical'], 'has to be info, warning or critical')
-const oneLine = v.pipe(v.string('is no text'), v.regex(/^[^\r\n\0]+$/, 'has to be one line of text'))
 const clockTime = v.pipe(
   v.string('is no time; write it quoted, such as "22:00"'),
   v.regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'is no time; write it such as "22:00"'),
@@ -51,7 +50,6 @@ const headerText = v.pipe(
     'has to be plain ASCII text, without accents, dashes or quotes of other alphabets',
   ),
 )
-const flag = v.boolean('has to be true or false')
 
 /** The file's own shape, with its own names and spellings; vigil.schema.json is generated from it. */
 export const SettingsFile = v.strictObject({
@@ -97,50 +95,8 @@ export const SettingsFile = v.strictObject({
       quiet_hours: v.optional(v.nullable(v.strictObject({ from: clockTime, to: clockTime, zone }))),
     }),
   ),
-  channels: v.optional(
-    v.strictObject({
-      desktop: v.optional(v.strictObject({ enabled: v.optional(flag), min_severity: v.optional(severity) })),
-      email: v.optional(
-        v.nullable(
-          v.strictObject({
-            to: v.pipe(
-              v.array(oneLine, 'is no list; write addresses such as [me@example.com]'),
-              v.minLength(1, 'needs at least one address'),
-            ),
-            from: oneLine,
-            smtp: v.strictObject({
-              host: oneLine,
-              port: v.pipe(
-                v.number('is no port'),
-                v.integer(),
-                v.minValue(1, 'is no port'),
-                v.maxValue(65535, 'is no port'),
-              ),
-              user: v.optional(v.nullable(oneLine)),
-              password: v.optional(v.nullable(oneLine)),
-            }),
-            min_severity: v.optional(severity),
-          }),
-        ),
-      ),
-      webhooks: v.optional(
-        v.array(
-          v.strictObject({
-            name: oneLine,
-            kind: v.picklist(
-              ['json', 'slack', 'discord', 'ntfy', 'telegram', 'pagerduty', 'ping', 'alertmanager'],
-              'is no kind of webhook; known are json, slack, discord, ntfy, telegram, pagerduty, ping, alertmanager',
-            ),
-            url: oneLine,
-            min_severity: v.optional(severity),
-          }),
-        ),
-      ),
-    }),
-  ),
-  dead_man: v.optional(
-    v.strictObject({ watchdog: v.optional(v.nullable(oneLine)), jobs: v.optional(v.record(v.string(), oneLine)) }),
-  ),
+  channels: v.optional(ChannelsFile),
+  dead_man: v.optional(DeadManFile),
   failover: v.optional(v.strictObject({ enabled: v.optional(flag) })),
 })
 type SettingsFile = v.InferOutput<typeof SettingsFile>
@@ -159,11 +115,11 @@ export function parseSettings(text: string): AllSettings {
     throw new SettingsError('vigil.yaml', problems.sort(byLine))
   }
   const settings = toSettings(result.output)
-  const broken = checkTimings(settings)
+  const broken = [...checkTimings(settings), ...checkChannels(result.output.channels ?? {})]
   if (broken.length > 0) {
     throw new SettingsError(
       'vigil.yaml',
-      broken.map(({ path, message }) => `${lineOf(path)}${path.join('.')} ${message}`),
+      broken.map(({ path, message }) => `${lineOf(path)}${path.join('.')} ${message}`).sort(byLine),
     )
   }
   return settings
@@ -199,29 +155,7 @@ function toSettings(file: SettingsFile): AllSettings {
       repeatEveryMs: ms(alerts.repeat_every, defaults.alerts.repeatEveryMs),
       quietHours: alerts.quiet_hours ?? null,
     },
-    channels: {
-      desktop: {
-        enabled: channels.desktop?.enabled ?? true,
-        minSeverity: channels.desktop?.min_severity ?? 'warning',
-      },
-      email: channels.email
-        ? {
-            to: channels.email.to,
-            from: channels.email.from,
-            smtp: {
-              ...channels.email.smtp,
-              user: channels.email.smtp.user ?? null,
-              password: channels.email.smtp.password ?? null,
-            },
-            minSeverity: channels.email.min_severity ?? 'warning',
-          }
-        : null,
-      webhooks: (channels.webhooks ?? []).map(({ min_severity, ...webhook }) => ({
-        ...webhook,
-        minSeverity: min_severity ?? 'warning',
-      })),
-    },
-    deadMan: { watchdog: deadMan.watchdog ?? null, jobs: deadMan.jobs ?? {} },
+    ...toDelivery(channels, deadMan),
     failover: { enabled: file.failover?.enabled ?? false },
   }
 }

@@ -103,15 +103,11 @@ export async function loadSettings(paths: Paths, now: number, copy: 'keep' | 'le
  * The settings with what may hold secrets: for the run that has something to deliver. No file means defaults.
  * @throws SettingsError with every problem and its line
  */
-export async function loadDeliverySettings(paths: Paths): Promise<AllSettings> {
-  if (sealOf(paths) !== null) return loadAllSettings(paths)
-  return (await import('./settings-schema.ts')).parseSettings('')
-}
-
-async function loadAllSettings(paths: Paths): Promise<AllSettings> {
+export async function loadAllSettings(paths: Paths): Promise<AllSettings> {
+  const isThere = sealOf(paths) !== null
   const { parseSettings } = await import('./settings-schema.ts')
   try {
-    return parseSettings(readRegularFile(paths.settings).toString('utf8'))
+    return parseSettings(isThere ? readRegularFile(paths.settings).toString('utf8') : '')
   } catch (error) {
     if (error instanceof SettingsError) throw error
     throw cannotBeRead(error)

@@ -38,15 +38,23 @@ export interface HttpFailure {
 /** Edges add long ones; the answer behind them must not be lost for that. */
 const MAX_HEADER_BYTES = 64 * 1024
 
+/** Sends what holds a token: a URL that `mayReceiveTokens` refuses is not connected to. */
+export async function request(options: HttpRequest): Promise<HttpAnswer | HttpFailure> {
+  return send(options, url => (mayReceiveTokens(url) ? null : `${url.host} is not a host that may receive a token`))
+}
+
 /**
  * Sends one request. Never follows a redirect (a 3xx is an answer like any other), never retries, never throws.
- * A URL that `mayReceiveTokens` refuses is not connected to.
+ * @param refusalOf why nothing may go to this URL, and nothing is connected to; null = it may
  */
-export async function request(options: HttpRequest): Promise<HttpAnswer | HttpFailure> {
+export async function send(
+  options: HttpRequest,
+  refusalOf: (url: URL) => string | null,
+): Promise<HttpAnswer | HttpFailure> {
+  if (!URL.canParse(options.url)) return failure(false, 'EBADURL', 'it is no URL')
   const url = new URL(options.url)
-  if (!mayReceiveTokens(url)) {
-    return failure(false, 'EHOSTREFUSED', `${url.host} is not a host that may receive a token`)
-  }
+  const refusal = refusalOf(url)
+  if (refusal !== null) return failure(false, 'EHOSTREFUSED', refusal)
   const secure = url.protocol === 'https:'
   const client = process.getBuiltinModule(secure ? 'node:https' : 'node:http')
   const requestOptions: RequestOptions & { rejectUnauthorized: boolean } = {
@@ -124,7 +132,24 @@ export function mayReceiveTokens(url: URL): boolean {
   const host = url.hostname.toLowerCase()
   const ours = ['anthropic.com', 'claude.com'].some(domain => host === domain || host.endsWith(`.${domain}`))
   if (url.protocol === 'https:') return ours
-  return url.protocol === 'http:' && (host === 'localhost' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host))
+  return url.protocol === 'http:' && isLoopback(host)
+}
+
+/**
+ * Why a message may not go to this URL; null = it may. TLS anywhere, plain only to this very machine, or where nothing in
+ * it is a secret. Never says more of the URL than its host: the rest may be the secret.
+ */
+export function messageRefusal(url: URL, carriesSecret: boolean): string | null {
+  if (url.protocol === 'https:') return null
+  if (url.protocol !== 'http:') return 'its URL has to begin with https://'
+  const secret = carriesSecret || url.username !== '' || url.password !== ''
+  if (!secret || isLoopback(url.hostname.toLowerCase())) return null
+  return `${url.host} would get a secret unencrypted; use https`
+}
+
+/** @param host in lower case, an IPv6 address with or without brackets */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '[::1]' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
 }
 
 const agents: { plain?: import('node:http').Agent; secure?: import('node:http').Agent } = {}

@@ -142,7 +142,7 @@ describe('a problem', () => {
   it('says all the same where it is and what to do', () => {
     expect(
       problemsOf(
-        'channels:\n  email:\n    to: [a]\n    from: b\n    smtp:\n      host: h\n      port: 1\n      password: |\n        p\n',
+        'channels:\n  email:\n    to: [a@b.example]\n    from: a@b.example\n    smtp:\n      host: h\n      port: 1\n      password: |\n        p\n',
       ),
     ).toEqual(['line 8: channels.email.smtp.password has to be one line of text'])
     expect(problemsOf('channels:\n  webhooks: "x"\n')).toEqual([
