@@ -25,6 +25,8 @@ export interface Paths {
   subscription: string
   /** What ccusage is given to read, and what is remembered of its full runs. */
   ccusage: string
+  /** Observations, runs and alerts over time. */
+  history: string
 }
 
 /** @param vigilHome VIGIL_HOME, else `~/.claude`; it does not follow CLAUDE_CONFIG_DIR, for all accounts share the caches */
@@ -50,6 +52,7 @@ export function pathsFor(home: string, vigilHome: string): Paths {
     billing: join(health, 'billing-shared.json'),
     subscription: join(config, 'subscription.yaml'),
     ccusage: join(health, 'ccusage'),
+    history: join(health, 'history.sqlite'),
   }
 }
 

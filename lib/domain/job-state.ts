@@ -5,7 +5,7 @@ import type { RunRecord } from './run-record.ts'
 import type { StatusJob } from './status.ts'
 
 /** Two periods may pass without a success, and a slow start on top of them. */
-const GRACE_MS = 2 * 60_000
+export const GRACE_MS = 2 * 60_000
 
 export function overdueAfterMs(periodMs: number): number {
   return 2 * periodMs + GRACE_MS

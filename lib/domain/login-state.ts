@@ -16,6 +16,12 @@ export const LoginState = v.object({
   refreshedAt: v.nullable(v.number()),
   /** The login's hard end as last seen, ms; null = the store does not say. */
   loginEndsAt: v.nullable(v.number()),
+  /** When the present login was first seen, ms; null = it was there before anybody looked, as in older files. */
+  since: v.optional(v.nullable(v.number()), null),
+  /** How long earlier logins lasted until the endpoint ended them, ms, the latest last. */
+  lasted: v.optional(v.array(v.number()), []),
+  /** End of the stored access token when it was last looked at, ms: one that changes long before it was due is a new login's. */
+  accessEndsAt: v.optional(v.nullable(v.number()), null),
 })
 export type LoginState = v.InferOutput<typeof LoginState>
 
@@ -29,7 +35,22 @@ export function freshLoginState(account: Pick<Account, 'slot' | 'configDir'>): L
     notBefore: null,
     refreshedAt: null,
     loginEndsAt: null,
+    since: null,
+    lasted: [],
+    accessEndsAt: null,
   }
+}
+
+const DAY_MS = 24 * 3_600_000
+
+/**
+ * The end of a login that nobody tells: as long after its beginning as the shortest of the latest earlier ones lasted.
+ * null: nothing was learned, or what was learned is disproved by a login that goes on after it.
+ */
+export function learnedEnd({ since, lasted }: Pick<LoginState, 'since' | 'lasted'>, now: number): number | null {
+  if (since === null || lasted.length === 0) return null
+  const endsAt = since + Math.min(...lasted.slice(-3))
+  return now > endsAt + DAY_MS ? null : endsAt
 }
 
 /** What to do about one login, with the reason. `standing` is what the registry should say; null = as it is. */

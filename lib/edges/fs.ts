@@ -24,6 +24,7 @@ export const {
   rmSync,
   rmdirSync,
   statSync,
+  statfsSync,
   symlinkSync,
   unlinkSync,
   utimesSync,
