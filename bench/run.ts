@@ -1,9 +1,10 @@
 // `npm run bench`: ratios against a floor that is measured in the same run, so that a slow or busy machine does not lie.
 // Exit 1 where a target is missed.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { QUOTA_CONCURRENCY } from '../lib/timings.ts'
+import { lineOf } from '../test/support/histories.ts'
 import { REPO, runProcess, type ScratchVigil, scratchVigil } from '../test/support/scratch-vigil.ts'
 import { spendBench } from './spend.ts'
 
@@ -35,7 +36,9 @@ async function starts(): Promise<void> {
       'empty script': empty,
       'refresh-tokens': job('refresh-tokens'),
       'fetch-quota': job('fetch-quota'),
+      'fetch-billing': job('fetch-billing'),
     }
+    somethingToCount(vigil)
     for (const script of Object.values(scripts)) await once(script, vigil)
     // Settings are kept parsed only once their file is a little older than the clock's grain.
     await new Promise(resolve => setTimeout(resolve, 2500))
@@ -49,9 +52,39 @@ async function starts(): Promise<void> {
     process.stdout.write(`A run with nothing due, 3 accounts, ${STARTS} starts each in turn (median wall)\n`)
     for (const [name, list] of times)
       row(name, `${median(list).toFixed(1)} ms`, median(list) / floor, name === 'empty script' ? null : 2)
+    await startedNoChild(vigil)
   } finally {
     await vigil.dispose()
   }
+}
+
+/** A transcript of seven hours ago: ccusage reads it, and there is no block whose burn rate would make its figures due early. */
+function somethingToCount(vigil: ScratchVigil): void {
+  const path = join(vigil.dir(0), 'projects', '-p', 's.jsonl')
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, lineOf({ at: Date.now() - 7 * 3_600_000, id: 'bench' }))
+}
+
+/**
+ * Of all runs of fetch-billing only the first one measured, and one within the TTL has not even loaded what it would start
+ * a child with.
+ */
+async function startedNoChild(vigil: ScratchVigil): Promise<void> {
+  const totals = () => vigil.record('fetch-billing')['totals'] as Record<string, number>
+  if (totals()['fetched'] !== 1 || totals()['full_runs'] !== 1 || totals()['skipped_fresh'] !== STARTS + 1)
+    throw new Error(`the runs of fetch-billing were not those that were meant: ${JSON.stringify(totals())}`)
+  const look = join(scratch, 'look.mjs')
+  const loaded = join(scratch, 'loaded')
+  writeFileSync(
+    look,
+    `import { writeFileSync } from 'node:fs'\nprocess.on('exit', () => writeFileSync(${JSON.stringify(loaded)}, process.moduleLoadList.join('\\n')))\n`,
+  )
+  const { code } = await runProcess([node, '--import', look, job('fetch-billing')], vigil.env)
+  const modules = readFileSync(loaded, 'utf8').split('\n')
+  if (code !== 0 || totals()['skipped_fresh'] !== STARTS + 2 || !modules.includes('NativeModule fs'))
+    throw new Error('a run of fetch-billing within the TTL could not be looked at')
+  if (modules.includes('NativeModule child_process')) throw new Error('fetch-billing within its TTL can start a child')
+  process.stdout.write('  fetch-billing: 1 measurement by ccusage, and no child in any run within its TTL\n')
 }
 
 /** All accounts due, against nothing but the same requests at the same concurrency. */
