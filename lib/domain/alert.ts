@@ -95,13 +95,8 @@ export const AlertState = v.object({
   firedAt: v.nullable(v.number()),
   okSince: v.nullable(v.number()),
   resolvedAt: v.nullable(v.number()),
-  unknownSince: v.nullable(v.number()),
   /** By channel; a channel that is not here was told nothing of this episode. */
   told: v.record(v.string(), Told),
-  /** Begun episodes and bounces of the last hour, for flapping. */
-  turns: v.array(v.number()),
-  /** Since when it flaps; null = it does not. */
-  flappingSince: v.nullable(v.number()),
   alsoMutedBy: v.array(v.string()),
   /** The runs since the one that muted it ended; null = it is not waiting for that. */
   unmutedRuns: v.nullable(v.number()),
@@ -166,7 +161,7 @@ export interface Notice {
 
 /** One sending: all notices are of one severity and due together. Never empty. */
 export interface Message {
-  /** Of the first notice: travels as Message-ID, Idempotency-Key, replace id. */
+  /** Of all its notices together: travels as Message-ID and Idempotency-Key. */
   id: string
   channel: string
   severity: Severity
@@ -193,6 +188,16 @@ const ChannelState = v.object({
   lastAcceptedAt: v.nullable(v.number()),
 })
 
+/** How often a key came and went lately; kept beyond its episodes. */
+const Flap = v.object({
+  /** Begun episodes and bounces of the last hour, ms. */
+  turns: v.array(v.number()),
+  /** Since when only `flapping` and `calm` are told of it; null = it does not flap. */
+  since: v.nullable(v.number()),
+  /** The channels that are owed a `calm`. */
+  told: v.array(v.string()),
+})
+
 export const Silence = v.object({
   id: v.number(),
   /** A key, or the beginning of one before a `*`. */
@@ -215,6 +220,9 @@ export const AlertsFile = v.object({
   outbox: v.array(OutboxEntry),
   silences: v.array(Silence),
   channels: v.record(v.string(), ChannelState),
+  /** Keys that cannot be seen, and since when, ms. */
+  unseen: v.record(v.string(), v.number()),
+  flaps: v.record(v.string(), Flap),
   /** The watchdog's own last look, ms; null = never. */
   lastRunAt: v.nullable(v.number()),
   /** Since when the machine is awake again after a sleep, ms; null = it did not sleep lately. */
@@ -233,6 +241,8 @@ export function emptyAlerts(now: number): AlertsFile {
     outbox: [],
     silences: [],
     channels: {},
+    unseen: {},
+    flaps: {},
     lastRunAt: null,
     awakeSince: null,
     pinged: {},

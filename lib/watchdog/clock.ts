@@ -1,0 +1,63 @@
+// What the watchdog makes of the clock: a gap is a sleep, a step back moves everything that it remembers.
+import type { AlertsFile, Fact } from '../domain/alert.ts'
+
+/** The lid was closed, or the watchdog did not run: what was old then says nothing about now. */
+const SLEEP_INTERVALS = 3
+/** Clocks are slewed by less than this without a word; a step of more is told. */
+const JUMP_MS = 10_000
+
+/** Since when the machine is awake again, as this run sees it, ms; null = it did not sleep lately. */
+export function awakeSinceAt(file: AlertsFile, now: number, intervalMs: number): number | null {
+  const { lastRunAt, awakeSince } = file
+  if (lastRunAt !== null && now - lastRunAt > SLEEP_INTERVALS * intervalMs) return now
+  return awakeSince === null ? null : Math.min(awakeSince, now)
+}
+
+/** The file as this moment has it. Time never runs backwards in it: after a step back all that is remembered moves along. */
+export function lookAtClock(file: AlertsFile, now: number, intervalMs: number): { file: AlertsFile; jump: Fact } {
+  const backMs = file.lastRunAt === null ? 0 : Math.max(0, file.lastRunAt - now)
+  const moved = backMs > 0 ? rebased(file, backMs) : file
+  const jump: Fact = {
+    name: 'ClockJump',
+    labels: {},
+    verdict: backMs > JUMP_MS ? 'bad' : 'ok',
+    severity: 'warning',
+    text: {
+      summary: `the clock was set back by ${Math.round(backMs / 1000)} s`,
+      details: [],
+      remedy: 'timedatectl',
+      affects: 'times in messages before this one are later than they were',
+    },
+    since: now,
+  }
+  return { file: { ...moved, awakeSince: awakeSinceAt(moved, now, intervalMs), lastRunAt: now }, jump }
+}
+
+function rebased(file: AlertsFile, backMs: number): AlertsFile {
+  const move = (at: number) => at - backMs
+  const moveOrNull = (at: number | null) => (at === null ? null : at - backMs)
+  const each = <Value>(record: Record<string, Value>, change: (value: Value) => Value): Record<string, Value> =>
+    Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]))
+  return {
+    ...file,
+    states: file.states.map(state => ({
+      ...state,
+      pendingSince: move(state.pendingSince),
+      since: move(state.since),
+      firedAt: moveOrNull(state.firedAt),
+      okSince: moveOrNull(state.okSince),
+      resolvedAt: moveOrNull(state.resolvedAt),
+      told: each(state.told, told => ({ ...told, at: move(told.at) })),
+    })),
+    outbox: file.outbox.map(entry => ({ ...entry, at: move(entry.at), next: move(entry.next) })),
+    silences: file.silences.map(silence => ({ ...silence, at: move(silence.at), until: move(silence.until) })),
+    channels: each(file.channels, channel => ({
+      ...channel,
+      brokenSince: moveOrNull(channel.brokenSince),
+      lastAcceptedAt: moveOrNull(channel.lastAcceptedAt),
+    })),
+    unseen: each(file.unseen, move),
+    flaps: each(file.flaps, flap => ({ ...flap, turns: flap.turns.map(move), since: moveOrNull(flap.since) })),
+    awakeSince: moveOrNull(file.awakeSince),
+  }
+}
