@@ -1,7 +1,7 @@
 // The part of vigil.yaml that says where messages go. What is wrong here is never shown with its value: it may be a secret.
 import * as v from 'valibot'
 import { messageRefusal } from './edges/http.ts'
-import type { AllSettings, Settings, WebhookSettings } from './settings-defaults.ts'
+import { type AllSettings, carriesSecret, type Settings } from './settings-defaults.ts'
 
 /** One line of text. */
 export const oneLine = v.pipe(v.string('is no text'), v.regex(/^[^\r\n\0]+$/, 'has to be one line of text'))
@@ -141,11 +141,6 @@ function webhookProblems(webhook: WebhookFile): [string, string][] {
     if (refusal) problems.push([text === url ? 'url' : 'peers', refusal])
   }
   return problems
-}
-
-/** Whether what goes there is a secret besides the message: a token, or a URL that is one itself. */
-export function carriesSecret({ kind, token }: { kind: WebhookSettings['kind']; token?: string | null | undefined }) {
-  return (token ?? null) !== null || ['slack', 'discord', 'telegram', 'pagerduty'].includes(kind)
 }
 
 function urlsOf({ url, peers = [], kind }: WebhookFile): string[] {

@@ -119,3 +119,8 @@ export class SettingsError extends Error {
     this.problems = problems
   }
 }
+
+/** Whether what goes there is a secret besides the message: a token, or a URL that is one itself. */
+export function carriesSecret({ kind, token }: { kind: WebhookSettings['kind']; token?: string | null | undefined }) {
+  return (token ?? null) !== null || ['slack', 'discord', 'telegram', 'pagerduty'].includes(kind)
+}

@@ -53,6 +53,9 @@ export const JOB_DEADLINE_MS: Record<JobName, number> = {
   'fetch-billing': 5 * MINUTE_MS,
 }
 
+/** One try of one channel, name look-up to last byte. Channels run side by side, so one that hangs starves no other. */
+export const CHANNEL_TIMEOUT_MS = 10_000
+
 /** From SIGTERM or the deadline to the end of the process. */
 export const TERM_GRACE_MS = 9000
 
