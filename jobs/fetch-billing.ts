@@ -2,7 +2,7 @@
 // burn rate whether it is time. Reads the accounts' transcripts and slots/; writes ccusage/ and billing-shared.json.
 
 import { decideBilling } from '../lib/domain/billing.ts'
-import { knownBilling, localDay, unflag } from '../lib/flows/known-billing.ts'
+import { endLeftCcusage, knownBilling, localDay, unflag } from '../lib/flows/known-billing.ts'
 import { runJob } from '../lib/job.ts'
 import { BILLING_WAIT_MS, CRON_PERIOD_MS } from '../lib/timings.ts'
 
@@ -11,6 +11,7 @@ const force = process.argv.includes('--force')
 await runJob(
   'fetch-billing',
   async run => {
+    await endLeftCcusage(run)
     const known = knownBilling(run)
     const day = localDay(run.now)
     const { now, requestedAt } = run

@@ -1,9 +1,27 @@
-// What billing is known before anything is measured. Apart from the measuring, which a run within the TTL never loads.
+// What comes before a measurement, whether one is made or not. Apart from the measuring, which a run within the TTL never
+// loads.
+import { join } from 'node:path'
 import { type BillingCache, billingFreshness } from '../domain/billing.ts'
 import { judgeFreshness } from '../domain/freshness.ts'
+import { existsSync } from '../edges/fs.ts'
 import type { Run } from '../job.ts'
+import type { Paths } from '../paths.ts'
 import { readBilling, saveBilling } from '../store/billing.ts'
 import { CCUSAGE_KILL_GRACE_MS, CRON_PERIOD_MS, START_JITTER_MS } from '../timings.ts'
+
+/** Who ccusage is while it is at work. */
+export function ccusageLeash(paths: Paths): string {
+  return join(paths.ccusage, 'running.json')
+}
+
+/** Ends ccusage of a run that was killed, at once: what nobody waits for, nobody ends at its deadline. */
+export async function endLeftCcusage(run: Run): Promise<void> {
+  const leash = ccusageLeash(run.paths)
+  if (!existsSync(leash)) return
+  const { endLeftover } = await import('../edges/leash.ts')
+  const pid = await endLeftover(leash)
+  if (pid !== null) run.log('warn', `ended ccusage (pid ${pid}), which a killed run had left behind`)
+}
 
 /** null: nothing is known, or what stands there cannot be read, which is said. */
 export function knownBilling(run: Run): BillingCache | null {

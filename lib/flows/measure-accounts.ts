@@ -5,9 +5,9 @@ import type { AccountBilling, BillingCache, SourceReport } from '../domain/billi
 import { stillGood } from '../domain/billing-merge.ts'
 import { shiftDate } from '../domain/spend.ts'
 import { realpathSync } from '../edges/fs.ts'
-import { endLeftover } from '../edges/leash.ts'
 import { ensurePrivateDir } from '../edges/publish.ts'
 import type { Run } from '../job.ts'
+import { ccusageLeash } from './known-billing.ts'
 import { measureSpend, type SpendResult } from './measure-spend.ts'
 
 interface LocalFigures {
@@ -26,9 +26,6 @@ export async function measureAccounts(
   force: boolean,
 ): Promise<LocalFigures> {
   ensurePrivateDir(run.paths.ccusage)
-  const leash = join(run.paths.ccusage, 'running.json')
-  const leftover = await endLeftover(leash)
-  if (leftover !== null) run.log('warn', `ended ccusage (pid ${leftover}), which a killed run had left behind`)
   const endsAt = performance.now() + run.settings.billing.ccusageTimeoutMs
   const seen = new Map<string, string>()
   const figures: LocalFigures = {
@@ -60,7 +57,7 @@ export async function measureAccounts(
       signal: run.signal,
       log: run.log,
       searchPath: run.environment.childEnv['PATH'] ?? '',
-      leash,
+      leash: ccusageLeash(run.paths),
       ...(force ? { force: 'full' as const } : {}),
     })
     const billing = accountBilling(result, day, measuredAt)

@@ -293,6 +293,26 @@ describe('single flight', () => {
     expect(runs()).toBe(1)
     expect(record().counters).toMatchObject({ waited: 1 })
   })
+  it('ends what a killed holder left running even where it measures nothing itself', async () => {
+    await start()
+    await tree.bill(vigil)
+    tree.gate(false)
+    let pid = 0
+    const first = tree.bill(vigil, ['--force'], started => {
+      pid = started
+    })
+    await tree.started(before + 3)
+    process.kill(pid, 'SIGKILL')
+    await first
+    expect(tree.alive()).toHaveLength(1)
+    try {
+      await tree.bill(vigil)
+      expect(record().counters).toEqual({ skipped_fresh: 1 })
+      expect(tree.alive()).toEqual([])
+    } finally {
+      tree.gate(true)
+    }
+  })
   it('ends what a killed holder left running before it starts another', async () => {
     await start()
     tree.gate(false)

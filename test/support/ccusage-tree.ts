@@ -23,6 +23,10 @@ export interface CcusageTree {
   behave(how: Behaviour): void
   /** Opens or closes the gate at which it waits before it answers. */
   gate(open: boolean): void
+  /** The stand-in as a program. */
+  program: string
+  /** The pids of those that are alive, their children too. */
+  alive(): number[]
   /** How often it was started, and the most that were alive inside at once since the n-th start. */
   starts(): number
   mostAtOnce(since: number): number
@@ -33,21 +37,29 @@ export interface CcusageTree {
 interface Behaviour {
   costUsd?: number
   burnRate?: number
+  /** What it takes for the present, ms; the machine's clock unless told. */
+  nowMs?: number
+  /** It has a child, which ignores SIGTERM as it does itself. */
+  child?: boolean
   output?: 'good' | 'torn' | 'wrong' | 'huge' | 'exit1'
 }
 
 const STAND_IN = `
+import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, appendFileSync } from 'node:fs'
 const root = ROOT
+const behaviour = () => JSON.parse(readFileSync(root + '/behaviour', 'utf8'))
 const me = root + '/inside/' + process.pid
 mkdirSync(me)
 const alive = pid => { try { process.kill(pid, 0); return readFileSync('/proc/' + pid + '/stat', 'utf8').split(') ')[1][0] !== 'Z' } catch { return false } }
 appendFileSync(root + '/starts', process.pid + ' ' + readdirSync(root + '/inside').filter(pid => alive(Number(pid))).length + '\\n')
 process.on('SIGTERM', () => undefined)
+const child = behaviour().child && spawn('/bin/sh', ['-c', 'trap "" TERM; exec sleep 600'], { stdio: ['ignore', 'inherit', 'inherit'] })
+if (child) appendFileSync(root + '/children', child.pid + '\\n')
 while (!existsSync(root + '/open')) await new Promise(done => setTimeout(done, 20))
 rmSync(me, { recursive: true })
-const { costUsd = 1, burnRate = 0.5, output = 'good' } = JSON.parse(readFileSync(root + '/behaviour', 'utf8'))
-const now = Date.now()
+if (child) child.kill('SIGKILL')
+const { costUsd = 1, burnRate = 0.5, output = 'good', nowMs: now = Date.now() } = behaviour()
 const iso = ms => new Date(ms).toISOString()
 const start = Math.floor(now / 3600000) * 3600000
 const tokens = { inputTokens: 1, outputTokens: 2, cacheCreationTokens: 3, cacheReadTokens: 4 }
@@ -64,6 +76,15 @@ else if (output === 'huge') process.stdout.write('x'.repeat(40 * 1024 * 1024))
 else process.stdout.write(text)
 `
 
+/** One that has ended and that nobody has waited for yet is not. */
+function isAlive(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)![0] !== 'Z'
+  } catch {
+    return false
+  }
+}
+
 export function ccusageTree(): CcusageTree {
   const root = mkdtempSync(join(tmpdir(), 'vigil-tree-'))
   for (const part of ['jobs', 'lib', 'package.json']) cpSync(join(REPO, part), join(root, part), { recursive: true })
@@ -79,8 +100,9 @@ export function ccusageTree(): CcusageTree {
   chmodSync(join(root, 'bin', 'ccusage'), 0o755)
   writeFileSync(join(root, 'behaviour'), '{}')
   writeFileSync(join(root, 'open'), '')
-  const log = () =>
-    existsSync(join(root, 'starts')) ? readFileSync(join(root, 'starts'), 'utf8').trim().split('\n') : []
+  const lines = (name: string) =>
+    existsSync(join(root, name)) ? readFileSync(join(root, name), 'utf8').trim().split('\n') : []
+  const log = () => lines('starts')
   return {
     bill: (vigil, words = [], onPid) =>
       runProcess(
@@ -88,6 +110,8 @@ export function ccusageTree(): CcusageTree {
         { ...vigil.env, PATH: `${join(root, 'bin')}:/usr/bin:/bin` },
         onPid,
       ),
+    program: join(root, 'bin', 'ccusage'),
+    alive: () => [...log(), ...lines('children')].map(line => Number.parseInt(line, 10)).filter(isAlive),
     behave: how => writeFileSync(join(root, 'behaviour'), JSON.stringify(how)),
     gate: open => (open ? writeFileSync(join(root, 'open'), '') : rmSync(join(root, 'open'))),
     starts: () => log().length,
