@@ -12,7 +12,7 @@ export function accountFacts(sight: Sight): Fact[] {
   return [
     allInactive(sight),
     ...sight.accounts.flatMap(seen =>
-      seen.account.standing === 'paused' ? [] : [accountInactive(seen, sight), ...loginEnding(seen, sight)],
+      seen.account.standing === 'paused' ? [] : [...accountInactive(seen, sight), ...loginEnding(seen, sight)],
     ),
   ]
 }
@@ -43,25 +43,30 @@ function allInactive({ accounts, current }: Sight): Fact {
   )
 }
 
-function accountInactive(seen: SeenAccount, sight: Sight): Fact {
+function accountInactive(seen: SeenAccount, sight: Sight): Fact[] {
   const { account, login } = seen
   const { slot } = account
-  if (account.standing === 'active') return ok('AccountInactive', { slot }, `${slot} is logged in`)
+  if (account.standing === 'active') {
+    const known = stateOf(sight.states, 'AccountInactive', { slot })
+    return known ? [ok('AccountInactive', { slot }, `${slot} is logged in`)] : []
+  }
   const words = inactiveWords(account.reason)
-  return bad(
-    'AccountInactive',
-    { slot },
-    {
-      severity: 'warning',
-      summary: `${slot} ${words.startsWith('no login') ? 'has' : 'is'} ${words}`,
-      details: account.email === null ? [] : [`account ${account.email} in ${account.config_dir}`],
-      remedy: login,
-      affects: affected(slot, sight),
-      since: account.since,
-      // The token endpoint itself said so (`invalid_grant`): looking again would only cost time.
-      certain: account.reason === 'session_expired',
-    },
-  )
+  return [
+    bad(
+      'AccountInactive',
+      { slot },
+      {
+        severity: 'warning',
+        summary: `${slot} ${words.startsWith('no login') ? 'has' : 'is'} ${words}`,
+        details: account.email === null ? [] : [`account ${account.email} in ${account.config_dir}`],
+        remedy: login,
+        affects: affected(slot, sight),
+        since: account.since,
+        // The token endpoint itself said so (`invalid_grant`): looking again would only cost time.
+        certain: account.reason === 'session_expired',
+      },
+    ),
+  ]
 }
 
 function affected(slot: string, { accounts, current }: Sight): string {

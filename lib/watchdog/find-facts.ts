@@ -14,7 +14,10 @@ import type { Sight } from './sight.ts'
 /** What alerts.json and its delivery know themselves; nothing that is read here tells of them. */
 const OF_OTHERS: readonly AlertName[] = ['ChannelBroken', 'NoConfirmedChannel', 'StateReset', 'ClockJump', 'NoData']
 
-/** Each key at most once. In facts that are not bad, `text.summary` is the reason for the verdict. */
+/**
+ * Each key at most once. Of what may be one of hundreds, an account or a window, an ok is said only where its key is alive.
+ * In facts that are not bad, `text.summary` is the reason for the verdict.
+ */
 export function findFacts(sight: Sight): Fact[] {
   const facts = [
     ...fileFacts(sight),
@@ -25,6 +28,7 @@ export function findFacts(sight: Sight): Fact[] {
     hostOffline(sight),
     ...jobFacts(sight),
   ]
+  if (sight.states.length === 0) return facts
   const severities = new Map(sight.states.map(({ key, severity }) => [key, severity]))
   // How bad it was is nothing that an ok or an unknown changes.
   const found = facts.map(fact => {

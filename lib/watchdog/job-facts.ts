@@ -55,7 +55,7 @@ function jobFailed(seen: SeenJob, sight: Sight): Fact {
   ]
   return bad('JobFailed', labels, {
     severity: 'warning',
-    summary: `${job.job} ${what}`,
+    summary: what,
     details,
     remedy: `vigil run ${job.job}`,
     affects: AFFECTED[job.job] ?? null,

@@ -52,6 +52,7 @@ export function statesOf(states: readonly AlertState[], name: AlertName, labels:
 }
 
 export function stateOf(states: readonly AlertState[], name: AlertName, labels: Labels): AlertState | undefined {
+  if (states.length === 0) return undefined
   const key = alertKey({ name, labels })
   return states.find(state => state.key === key)
 }

@@ -15,7 +15,7 @@ const NO_RESET = 'no-reset'
 
 export function quotaFacts(sight: Sight): Fact[] {
   return sight.accounts.flatMap(seen =>
-    seen.account.standing === 'paused' ? [] : [...quotaHigh(seen, sight), dataStale(seen, sight)],
+    seen.account.standing === 'paused' ? [] : [...quotaHigh(seen, sight), ...staleUnlessFine(seen, sight)],
   )
 }
 
@@ -125,6 +125,11 @@ function isClose(one: number, other: number): boolean {
 function resetOf(label: string | undefined): number | null {
   const at = Date.parse(label ?? '')
   return Number.isNaN(at) ? null : at
+}
+
+function staleUnlessFine(seen: SeenAccount, sight: Sight): Fact[] {
+  const fact = dataStale(seen, sight)
+  return fact.verdict === 'ok' && stateOf(sight.states, 'DataStale', fact.labels) === undefined ? [] : [fact]
 }
 
 /** Figures that are too old to count on, by the time at which they were measured and by nothing else. */
