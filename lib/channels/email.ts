@@ -155,7 +155,7 @@ function verdictOf(response: string | undefined): 'later' | 'never' | null {
 export function compose(mailbox: Pick<Mailbox, 'from' | 'to' | 'timeZone'>, message: Message) {
   const rendered = render(message, mailbox.timeZone)
   const domain = /@([\w.-]+)>?$/.exec(mailbox.from)?.[1] ?? 'vigil.invalid'
-  const messageId = messageIdOf(message.notices[0], domain)
+  const messageId = messageIdOf(message, domain)
   const firsts = new Set(message.notices.map(notice => firstIdOf(notice, domain)))
   firsts.delete(messageId)
   const references = [...firsts]
@@ -175,16 +175,27 @@ export function compose(mailbox: Pick<Mailbox, 'from' | 'to' | 'timeZone'>, mess
 }
 
 /** The same in every try of the same message, and in no other; it tells a stranger nothing. */
-function messageIdOf({ id, key, episode }: Notice, domain: string): string {
-  const [kind, channel] = (id.split('#').at(-1) ?? '').split('@')
-  const hash = createHash('sha256').update(`${key}@${channel}`).digest('hex').slice(0, 16)
-  return `<${hash}.${episode}.${(kind ?? '').replace(/[^\w-]/g, '')}@${domain}>`
+function messageIdOf({ id, notices: [first] }: Message, domain: string): string {
+  return idOf(first, kindIn(first.id) + (id === first.id ? '' : `.${hashOf(id).slice(0, 8)}`), domain)
 }
 
-/** The first message of the episode; where that was never sent, what is answered to it still forms one thread. */
+/** The first message of the episode. Where it was a part of a larger one, all that refer to it still form one thread. */
 function firstIdOf(notice: Notice, domain: string): string {
-  const channel = notice.id.split('@').at(-1) ?? ''
-  return messageIdOf({ ...notice, id: `${notice.key}#${notice.episode}#f1@${channel}` }, domain)
+  return idOf(notice, 'f1', domain)
+}
+
+function idOf({ id, key, episode }: Notice, kind: string, domain: string): string {
+  const channel = id.split('@').at(-1) ?? ''
+  return `<${hashOf(`${key}@${channel}`).slice(0, 16)}.${episode}.${kind}@${domain}>`
+}
+
+/** `f2` of `AccountInactive{slot-2}#1234#f2@email`. */
+function kindIn(id: string): string {
+  return (/#([\w-]+)@[^#@]*$/.exec(id)?.[1] ?? 'x').slice(0, 32)
+}
+
+function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
 }
 
 function addressOf(mailbox: string): string | null {
