@@ -56,7 +56,7 @@ export async function gatherSight(
     disk: roomOf(paths.health),
     awakeSince: file.awakeSince,
     firstSeenAt: firstSeen(jobs, file.nextEpisode, now),
-    states: file.states,
+    states: file.states.filter(({ phase }) => phase !== 'resolved'),
     history: await pastOf(accounts, paths, now),
   }
 }

@@ -85,7 +85,7 @@ export interface Sight {
   awakeSince: number | null
   /** Since when Vigil is here, as far as its own files tell, ms. */
   firstSeenAt: number
-  /** What alerts.json holds of every key. */
+  /** What alerts.json holds of every key that is alive; a resolved one, which only waits to be told, is not. */
   states: readonly AlertState[]
   /** Of the accounts whose present figures ask for a look back, oldest first; null = history cannot be read. */
   history: PastFigure[] | null

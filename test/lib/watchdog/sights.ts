@@ -208,10 +208,7 @@ export function alive(
     firedAt: NOW - HOUR_MS,
     okSince: null,
     resolvedAt: null,
-    unknownSince: null,
     told: {},
-    turns: [],
-    flappingSince: null,
     alsoMutedBy: [],
     unmutedRuns: null,
   }
