@@ -8,16 +8,18 @@ import { ensurePrivateDir, makePrivate, NotDurableError, PublishError } from './
 import { redact } from './edges/redact.ts'
 import { logPath, type Paths } from './paths.ts'
 import { type Environment, loadSettings, readEnvironment, type Settings } from './settings.ts'
-import { SettingsError } from './settings-defaults.ts'
+import { DEFAULT_SETTINGS, SettingsError } from './settings-defaults.ts'
 import { appendLog, type LogFields, type LogLevel } from './store/log.ts'
 import { readRunRecord, saveRunRecord } from './store/run-records.ts'
-import { JOB_DEADLINE_MS, type JobName, TERM_GRACE_MS } from './timings.ts'
+import { JOB_DEADLINE_MS, type JobName, TERM_GRACE_MS, WATCHDOG_MISSING_MS } from './timings.ts'
 import { VERSION } from './version.ts'
 
 /** What a job's work is handed. Everything is a value; nothing reaches for the environment by itself. */
 export interface Run {
   job: JobName
   settings: Settings
+  /** Why vigil.yaml cannot be used, for a job that runs all the same; null = it can. */
+  settingsError: SettingsError | null
   paths: Paths
   environment: Environment
   /** When the run began, ms. Decisions take this one. */
@@ -40,6 +42,8 @@ export interface Run {
 export interface JobOptions {
   /** Wait so long for another run of the job, to use what it brings, instead of leaving it at that; ms. */
   waitWhenBusyMs?: number
+  /** Run without usable settings too, on the defaults: who tells people what is wrong must not be stopped by it. */
+  evenWithoutSettings?: boolean
 }
 
 /** Runs a job from start to exit code. Never rejects. */
@@ -70,7 +74,8 @@ export async function runJob(job: JobName, work: (run: Run) => Promise<void>, op
       return
     }
     try {
-      await recordedRun(job, environment, log, work, requestedAt)
+      const ran = await recordedRun(job, environment, log, work, requestedAt, options)
+      if (job !== 'watchdog' && !environment.echoLog) await watchTheWatchdog(job, ran)
     } finally {
       lock.release()
       setTimeout(leave, LINGER_MS).unref()
@@ -88,7 +93,8 @@ async function recordedRun(
   log: Run['log'],
   work: (run: Run) => Promise<void>,
   requestedAt: number,
-): Promise<void> {
+  options: JobOptions,
+): Promise<Ran> {
   const { paths } = environment
   const now = Date.now()
   const previous = readRunRecord(paths.runs, job)
@@ -118,11 +124,13 @@ async function recordedRun(
   }
   const stop = watchForStop(job, log)
   stop.onForced(end => finish(end))
+  const ran: Ran = { run: null, previousStartedAt: previous.state === 'present' ? previous.value.started_at : null }
   try {
-    const settings = await loadSettings(paths, now)
+    const { settings, settingsError } = await settingsFor(paths, now)
     const run: Run = {
       job,
       settings,
+      settingsError,
       paths,
       environment,
       now,
@@ -139,13 +147,46 @@ async function recordedRun(
         counters[name] = (counters[name] ?? 0) + by
       },
     }
+    ran.run = run
+    if (settingsError !== null && !options.evenWithoutSettings) throw settingsError
     await work(run)
     await begun
-    await finish(stop.end() ?? judgeResults(accounts))
+    await finish(stop.end() ?? (settingsError ? endOfError(settingsError) : judgeResults(accounts)))
   } catch (error) {
     await finish(stop.end() ?? endOfError(error))
   } finally {
     stop.dispose()
+  }
+  return ran
+}
+
+interface Ran {
+  /** null: it came to nothing. */
+  run: Run | null
+  /** When the run before this one began, ms; null = there was none. */
+  previousStartedAt: number | null
+}
+
+/** Who watches the watchdog: each job at its end. */
+async function watchTheWatchdog(job: JobName, { run, previousStartedAt }: Ran): Promise<void> {
+  if (run === null || previousStartedAt === null || run.signal.aborted) return
+  try {
+    const reading = readRunRecord(run.paths.runs, 'watchdog')
+    const seenAt = reading.state === 'present' ? reading.value.started_at : null
+    if (seenAt !== null && run.now - seenAt <= WATCHDOG_MISSING_MS) return
+    const { tellWatchdogMissing } = await import('./flows/watchdog-missing.ts')
+    await tellWatchdogMissing(run, { job, seenAt, previousStartedAt })
+  } catch (error) {
+    run.log('error', `that the watchdog is missing could not be told: ${(error as Error).message}`)
+  }
+}
+
+async function settingsFor(paths: Paths, now: number): Promise<Pick<Run, 'settings' | 'settingsError'>> {
+  try {
+    return { settings: await loadSettings(paths, now), settingsError: null }
+  } catch (error) {
+    if (!(error instanceof SettingsError)) throw error
+    return { settings: DEFAULT_SETTINGS, settingsError: error }
   }
 }
 

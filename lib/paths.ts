@@ -27,6 +27,8 @@ export interface Paths {
   ccusage: string
   /** Observations, runs and alerts over time. */
   history: string
+  /** Alert states and the messages that are promised. */
+  alerts: string
 }
 
 /** @param vigilHome VIGIL_HOME, else `~/.claude`; it does not follow CLAUDE_CONFIG_DIR, for all accounts share the caches */
@@ -52,6 +54,7 @@ export function pathsFor(home: string, vigilHome: string): Paths {
     billing: join(health, 'billing-shared.json'),
     subscription: join(config, 'subscription.yaml'),
     ccusage: join(health, 'ccusage'),
+    alerts: join(health, 'alerts.json'),
     history: join(health, 'history.sqlite'),
   }
 }

@@ -125,6 +125,18 @@ export function parseSettings(text: string): AllSettings {
   return settings
 }
 
+/** What the sections about messages say, whatever is wrong with the others; one that is wrong itself counts as not there. */
+export function parseDelivery(text: string): AllSettings {
+  const document = parseDocument(text, { prettyErrors: false })
+  const data = (document.errors.length === 0 ? document.toJS() : null) as Record<string, unknown> | null
+  const readable: Record<string, unknown> = {}
+  for (const section of ['channels', 'dead_man', 'alerts'] as const) {
+    const result = v.safeParse(SettingsFile.entries[section], data?.[section])
+    if (result.success && result.output !== undefined) readable[section] = result.output
+  }
+  return toSettings(readable as SettingsFile)
+}
+
 function toSettings(file: SettingsFile): AllSettings {
   const defaults = DEFAULT_SETTINGS
   const ms = (text: string | undefined, otherwise: number) => (text === undefined ? otherwise : durationMs(text))

@@ -114,6 +114,19 @@ export async function loadAllSettings(paths: Paths): Promise<AllSettings> {
   }
 }
 
+/**
+ * Where messages go, even if vigil.yaml has problems elsewhere: a slip in one line must not silence the message about it.
+ * Where that cannot be read either, the desktop is left. Never throws.
+ */
+export async function loadDelivery(paths: Paths): Promise<AllSettings> {
+  const { parseDelivery } = await import('./settings-schema.ts')
+  try {
+    return parseDelivery(readRegularFile(paths.settings).toString('utf8'))
+  } catch {
+    return parseDelivery('')
+  }
+}
+
 const KeptSettings = v.object({
   /** The Vigil that parsed it; another one may read the same file otherwise. */
   version: v.literal(VERSION),

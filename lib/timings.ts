@@ -10,6 +10,7 @@ export const CRON_PERIOD_MS = {
   'refresh-tokens': 10 * MINUTE_MS,
   'fetch-quota': 5 * MINUTE_MS,
   'fetch-billing': MINUTE_MS,
+  watchdog: MINUTE_MS,
 } as const
 export type JobName = keyof typeof CRON_PERIOD_MS
 
@@ -51,10 +52,18 @@ export const JOB_DEADLINE_MS: Record<JobName, number> = {
   'fetch-quota': 4 * MINUTE_MS,
   // Longer than the longest ccusage_timeout with its grace, so that the job's own record tells of a hung ccusage.
   'fetch-billing': 5 * MINUTE_MS,
+  // Under one cron period, with its end; longer than all its deliveries together.
+  watchdog: 50_000,
 }
 
 /** One try of one channel, name look-up to last byte. Channels run side by side, so one that hangs starves no other. */
 export const CHANNEL_TIMEOUT_MS = 10_000
+
+/** All deliveries of one run together; what is not sent by then is sent by the next. */
+export const DELIVERY_TIMEOUT_MS = 45_000
+
+/** A watchdog that was not seen for so long is looked after by whatever job ends next. */
+export const WATCHDOG_MISSING_MS = 5 * MINUTE_MS
 
 /** From SIGTERM or the deadline to the end of the process. */
 export const TERM_GRACE_MS = 9000

@@ -2,7 +2,7 @@
 import type { AlertState, AlertsFile, ChannelSpec, Message, Notice, OutboxEntry, SendResult } from '../domain/alert.ts'
 import { isMuted } from './promises.ts'
 import { isQuiet, silenceOf } from './quiet.ts'
-import { isNeeded, type WatchRules } from './step.ts'
+import { tidied, type WatchRules } from './step.ts'
 
 const MINUTE_MS = 60_000
 /** The last one is repeated for ever: nothing is given up. */
@@ -68,8 +68,7 @@ export function markSent(file: AlertsFile, message: Message, result: SendResult,
       return sent.reduce((told, entry) => withTold(told, entry, now), state)
     })
     const channel = { brokenSince: null, lastError: null, lastAcceptedAt: now }
-    const told = { ...file, outbox, states, channels: { ...file.channels, [message.channel]: channel } }
-    return { ...told, states: states.filter(state => state.phase !== 'resolved' || isNeeded(told, state)) }
+    return tidied({ ...file, outbox, states, channels: { ...file.channels, [message.channel]: channel } }, now)
   }
   const refused = result.outcome === 'refused'
   const outbox = file.outbox.map(entry => {

@@ -120,9 +120,10 @@ function eligible(file: AlertsFile, state: AlertState, channels: readonly Channe
   )
 }
 
-/** Muted now, or waiting whether it ends with what muted it. */
+/** Muted now, or waiting whether it ends with what muted it. What is critical does not wait. */
 export function isMuted(file: AlertsFile, state: AlertState, channel: ChannelSpec): boolean {
-  return mutingKey(file, state, channel) !== null || (state.unmutedRuns ?? 0) > 0
+  const waits = state.severity !== 'critical' && (state.unmutedRuns ?? 0) > 0
+  return waits || mutingKey(file, state, channel) !== null
 }
 
 function isRepeatDue(file: AlertsFile, state: AlertState, toldAt: number, now: number, rules: WatchRules): boolean {

@@ -1,13 +1,6 @@
 // One look: what was found moves each key through its states and promises messages. Reads no clock and does no IO, so that
 // one write can make states and promises durable together.
-import {
-  type AlertState,
-  type AlertsFile,
-  alertKey,
-  type ChannelSpec,
-  type Fact,
-  type OutboxEntry,
-} from '../domain/alert.ts'
+import { type AlertState, type AlertsFile, alertKey, type ChannelSpec, type Fact } from '../domain/alert.ts'
 import { ALERT_RULES } from '../domain/alert-rules.ts'
 import { lookAtClock } from './clock.ts'
 import { flapsNow } from './flapping.ts'
@@ -71,7 +64,7 @@ export function step(
     resolved,
   })
   decisions.push(...flapping.decisions, ...promised.decisions)
-  return { file: tidied({ ...next, outbox: promised.outbox, flaps: promised.flaps }), decisions }
+  return { file: tidied({ ...next, outbox: promised.outbox, flaps: promised.flaps }, now), decisions }
 }
 
 interface Turn {
@@ -87,6 +80,8 @@ function turn(
   fact: Fact | undefined,
   at: { key: string; now: number; nextEpisode: number },
 ): Turn {
+  // What happened and is no lasting state ends by itself.
+  if (fact === undefined && state !== undefined && !ALERT_RULES[state.name].lasts) return turnOk(state, at.now)
   if (fact === undefined || fact.verdict === 'unknown') return stay(state ?? null)
   return fact.verdict === 'bad' ? turnBad(state, fact, at) : turnOk(state, at.now)
 }
@@ -177,14 +172,16 @@ function waiting(file: AlertsFile, state: AlertState): AlertState {
   return { ...state, unmutedRuns: runs > WAIT_RUNS ? null : runs }
 }
 
-/** Over and told: nothing is left to remember but how often it came. */
-function tidied(file: AlertsFile): AlertsFile {
-  return { ...file, states: file.states.filter(state => state.phase !== 'resolved' || isNeeded(file, state)) }
-}
+/** An Alertmanager is told for 5 min that something is over, and it was ok for a while before that. */
+const KEPT_RESOLVED_MS = 10 * 60_000
 
-/** A resolved state is kept for what is still to be said of it. */
-export function isNeeded(file: AlertsFile, state: AlertState): boolean {
-  const promised = file.outbox.some((entry: OutboxEntry) => entry.key === state.key && entry.episode === state.episode)
-  const newer = file.states.some(other => other.key === state.key && other.episode > state.episode)
-  return promised || (file.flaps[state.key]?.since != null && !newer)
+/** Over and told: nothing is left to remember but how often it came. */
+export function tidied(file: AlertsFile, now: number): AlertsFile {
+  const isNeeded = ({ phase, key, episode, resolvedAt }: AlertState) => {
+    if (phase !== 'resolved' || now - (resolvedAt ?? 0) < KEPT_RESOLVED_MS) return true
+    if (file.outbox.some(entry => entry.key === key && entry.episode === episode)) return true
+    // What flaps is still to be said to be over.
+    return file.flaps[key]?.since != null && !file.states.some(other => other.key === key && other.episode > episode)
+  }
+  return { ...file, states: file.states.filter(isNeeded) }
 }
