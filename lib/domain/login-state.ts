@@ -154,14 +154,63 @@ export function withFailure(state: LoginState, retryAfterMs: number | null, now:
   return { ...state, failures, notBefore: waitMs > 0 ? now + waitMs : null }
 }
 
-export function withSuccess(state: LoginState, now: number, loginEndsAt: number | null): LoginState {
+/** @param tokens of the renewed login; `isNew`: the account was out until now, so this is another login than the one before */
+export function withSuccess(
+  state: LoginState,
+  now: number,
+  loginEndsAt: number | null,
+  tokens: { accessEndsAt: number; isNew: boolean },
+): LoginState {
+  const known = tokens.isNew ? { ...state, since: now, loginEndsAt: null } : state
   return {
-    ...state,
+    ...known,
     dead: null,
     failures: 0,
     notBefore: null,
     refreshedAt: now,
-    loginEndsAt: loginEndsAt ?? state.loginEndsAt,
+    loginEndsAt: loginEndsAt ?? known.loginEndsAt,
+    accessEndsAt: tokens.accessEndsAt,
+  }
+}
+
+/** Whoever renews a token does so when it is nearly over: Claude Code 5 min before, and we look every 10. */
+const RENEWED_EARLY_MS = 30 * 60_000
+/** Two spellings of one moment. */
+const SAME_END_MS = 3_600_000
+
+/**
+ * What a look at a login that works teaches: when it ends, and whether it is another one than at the look before. Without a
+ * word of the store's on its end, that shows by a token that was replaced long before it was due; one that Claude Code
+ * had to renew early (the API refused it) is taken for a new login too, which only puts the learned end off.
+ * @returns the very same state where there is nothing new
+ */
+export function withLook(
+  state: LoginState,
+  login: { expiresAt: number; refreshTokenExpiresAt: number | null },
+  isBack: boolean,
+  now: number,
+): LoginState {
+  const { expiresAt: accessEndsAt, refreshTokenExpiresAt: endsAt } = login
+  const replacedEarly =
+    state.accessEndsAt !== null && state.accessEndsAt !== accessEndsAt && now < state.accessEndsAt - RENEWED_EARLY_MS
+  const endsLater = endsAt !== null && state.loginEndsAt !== null && endsAt > state.loginEndsAt + SAME_END_MS
+  const isNew = (isBack && state.accessEndsAt !== accessEndsAt) || replacedEarly || endsLater
+  const since = isNew ? now : state.since
+  const loginEndsAt = endsAt ?? (isNew ? null : state.loginEndsAt)
+  if (since === state.since && loginEndsAt === state.loginEndsAt && accessEndsAt === state.accessEndsAt) return state
+  return { ...state, since, loginEndsAt, accessEndsAt }
+}
+
+/** The endpoint ended this login. How long it lasted is learned only where its beginning was seen. */
+export function withEnd(state: LoginState, dead: NonNullable<LoginState['dead']>): LoginState {
+  const learns = dead.reason === 'session_expired' && state.since !== null && dead.at > state.since
+  return {
+    ...state,
+    dead,
+    failures: 0,
+    notBefore: null,
+    since: null,
+    lasted: learns ? [...state.lasted, dead.at - state.since!].slice(-5) : state.lasted,
   }
 }
 

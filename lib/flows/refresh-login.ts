@@ -2,12 +2,12 @@
 // Vigil's own account lock, then Claude Code's two, then the one POST that cannot be done twice.
 import { type Account, type JobReason, loginCommand, standingOf, tildePath } from '../domain/account.ts'
 import type { CredentialStore, StoreReading } from '../domain/credential-store.ts'
-import { type LoginPlan, type LoginState, planLogin } from '../domain/login-state.ts'
+import { type LoginPlan, type LoginState, planLogin, withLook } from '../domain/login-state.ts'
 import { type AccountResult, type FailureClass, resultOfError } from '../domain/run-record.ts'
 import type { ClaudeLockBusy } from '../edges/claude-locks.ts'
 import type { Run } from '../job.ts'
 import { setStanding } from '../store/accounts.ts'
-import { readLoginState } from '../store/login-states.ts'
+import { readLoginState, saveLoginState } from '../store/login-states.ts'
 import { fingerprint, listPointers, loginKey } from '../store/refresh-pointers.ts'
 import { openCredentialStore } from './open-credential-store.ts'
 
@@ -70,6 +70,7 @@ export async function settleWithoutRefresh(look: LoginLook, run: Run): Promise<L
     const failure: FailureClass = plan.outcome === 'unknown' ? 'temporary' : 'permission'
     return { outcome: plan.outcome, reason: plan.reason, failure, usable: false }
   }
+  await rememberLogin(look, run)
   if (plan.standing !== null) await applyStanding(account, plan.standing, run)
   const valid =
     reading.state === 'present' && reading.credential.accessToken !== '' && run.clock() < reading.credential.expiresAt
@@ -80,6 +81,23 @@ export async function settleWithoutRefresh(look: LoginLook, run: Run): Promise<L
       : `${plan.reason}; run: ${loginCommand(account, run.paths.home)}`
   return { outcome: plan.outcome, reason, failure: null, usable }
 }
+
+/** Puts down what a look at a login that works teaches of its beginning and its end, where that is new. */
+async function rememberLogin({ account, reading, plan }: LoginLook, run: Run): Promise<void> {
+  if (reading.state !== 'present' || plan.do !== 'nothing' || !WORKS.includes(plan.outcome)) return
+  const { logins } = run.paths
+  try {
+    // As it stands now: what another job put down since the look must not be lost.
+    const state = readLoginState(logins, account)
+    const next = withLook(state, reading.credential, plan.outcome === 'became_active', run.clock())
+    if (next !== state) await saveLoginState(logins, next)
+  } catch (error) {
+    // Only a warning ahead of the login's end is lost; what it means that the file cannot be written, others say.
+    run.log('warn', `${account.slot}: when its login began and ends was not put down: ${(error as Error).message}`)
+  }
+}
+
+const WORKS: string[] = ['fresh', 'became_active', 'no_refresh_token']
 
 /**
  * Writes a standing into the registry. What already is inactive keeps its reason and its since: one trouble seen in two

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { loginCommand } from '../domain/account.ts'
 import { withNewTokens } from '../domain/credential.ts'
 import type { PreparedWrite, StoreReading } from '../domain/credential-store.ts'
-import { withFailure, withSuccess } from '../domain/login-state.ts'
+import { withEnd, withFailure, withSuccess } from '../domain/login-state.ts'
 import { type FailureClass, resultOfError } from '../domain/run-record.ts'
 import { type ClaudeLock, takeClaudeLock } from '../edges/claude-locks.ts'
 import { NotDurableError } from '../edges/publish.ts'
@@ -104,7 +104,8 @@ async function storeTokens(settlement: Settlement, answer: TokenAnswer & { kind:
   const endsAt = written.state === 'present' ? written.credential.refreshTokenExpiresAt : null
   const renewed = answer.tokens.refreshToken !== null && fingerprint(answer.tokens.refreshToken) !== intent.fingerprint
   if (renewed) await rememberSpent(run.paths, { job: run.job, now: run.clock() }, intent.fingerprint)
-  await saveLoginState(run.paths.logins, withSuccess(look.state, run.clock(), endsAt))
+  const tokens = { accessEndsAt: answer.tokens.expiresAt, isNew: account.status === 'inactive' }
+  await saveLoginState(run.paths.logins, withSuccess(look.state, run.clock(), endsAt, tokens))
   await applyStanding(account, 'active', run)
   await forget(look, run, path)
   run.count('refreshed')
@@ -217,12 +218,7 @@ export async function loginIsOver(
       'temporary',
     )
   }
-  await saveLoginState(run.paths.logins, {
-    ...look.state,
-    dead: { fingerprint: print, reason, at: run.clock() },
-    failures: 0,
-    notBefore: null,
-  })
+  await saveLoginState(run.paths.logins, withEnd(look.state, { fingerprint: print, reason, at: run.clock() }))
   await applyStanding(account, reason, run)
   await (reason === 'refresh_interrupted' ? forgetSpent(look, run, path, print) : forget(look, run, path))
   run.count('ended')

@@ -1,12 +1,17 @@
+import * as v from 'valibot'
 import { describe, expect, it } from 'vitest'
 import type { Account } from '../../../lib/domain/account.ts'
 import type { StoreReading } from '../../../lib/domain/credential-store.ts'
 import {
   freshLoginState,
   type LoginRules,
-  type LoginState,
+  LoginState,
+  learnedEnd,
   planLogin,
+  withEnd,
   withFailure,
+  withLook,
+  withSuccess,
 } from '../../../lib/domain/login-state.ts'
 
 const NOW = 1_795_000_000_000
@@ -144,5 +149,77 @@ describe('the pause after failed tries', () => {
   })
   it("is never shorter than the server's Retry-After", () => {
     expect(withFailure(freshLoginState(account()), 7 * MIN, NOW).notBefore).toBe(NOW + 7 * MIN)
+  })
+})
+
+describe('how long a login lasts', () => {
+  const DAY = 24 * 60 * MIN
+  const state = (change: Partial<LoginState> = {}): LoginState => ({ ...freshLoginState(account()), ...change })
+  const tokens = (expiresAt: number, refreshTokenExpiresAt: number | null = null) => ({
+    expiresAt,
+    refreshTokenExpiresAt,
+  })
+
+  it('a file of an older Vigil still reads', () => {
+    const { since: _since, lasted: _lasted, accessEndsAt: _access, ...older } = state({ refreshedAt: NOW })
+    expect(v.parse(LoginState, older)).toEqual(state({ refreshedAt: NOW }))
+  })
+  it('the first look learns the end, and not the beginning', () => {
+    expect(withLook(state(), tokens(NOW + 60 * MIN, NOW + 9 * DAY), false, NOW)).toEqual(
+      state({ accessEndsAt: NOW + 60 * MIN, loginEndsAt: NOW + 9 * DAY }),
+    )
+  })
+  it('the same login again teaches nothing', () => {
+    const known = state({ accessEndsAt: NOW + 60 * MIN, loginEndsAt: NOW + 9 * DAY, since: NOW - DAY })
+    expect(withLook(known, tokens(NOW + 60 * MIN, NOW + 9 * DAY), false, NOW)).toBe(known)
+    expect(withLook(known, tokens(NOW + 60 * MIN), false, NOW)).toBe(known)
+  })
+  it('an account that is back has a new login', () => {
+    const old = state({ loginEndsAt: NOW - DAY, since: NOW - 30 * DAY, accessEndsAt: NOW - DAY })
+    expect(withLook(old, tokens(NOW + 60 * MIN), true, NOW)).toMatchObject({ since: NOW, loginEndsAt: null })
+  })
+  it.each([
+    [30 * MIN, false],
+    [30 * MIN + 1, true],
+    [-MIN, false],
+  ])('a token that is replaced with %i ms to go is a new login: %s', (leftMs, isNew) => {
+    const known = state({ accessEndsAt: NOW + leftMs, since: NOW - DAY })
+    expect(withLook(known, tokens(NOW + 480 * MIN), false, NOW).since).toBe(isNew ? NOW : NOW - DAY)
+  })
+  it.each([
+    [60 * MIN, false],
+    [60 * MIN + 1, true],
+  ])('an end that moves by %i ms is that of a new login: %s', (moveMs, isNew) => {
+    const known = state({ accessEndsAt: NOW + MIN, loginEndsAt: NOW + 2 * DAY, since: NOW - DAY })
+    const next = withLook(known, tokens(NOW + 480 * MIN, NOW + 2 * DAY + moveMs), false, NOW)
+    expect([next.since, next.loginEndsAt]).toEqual([isNew ? NOW : NOW - DAY, NOW + 2 * DAY + moveMs])
+  })
+  it('a renewal goes on with the same login, and with a new one where the account was out', () => {
+    const known = state({ since: NOW - DAY, loginEndsAt: NOW + DAY })
+    const renewed = { accessEndsAt: NOW + 480 * MIN, isNew: false }
+    expect(withSuccess(known, NOW, null, renewed)).toMatchObject({ since: NOW - DAY, loginEndsAt: NOW + DAY })
+    expect(withSuccess(known, NOW, null, { ...renewed, isNew: true })).toMatchObject({ since: NOW, loginEndsAt: null })
+  })
+  it.each([
+    ['session_expired', NOW - 28 * DAY, [DAY, 28 * DAY]],
+    ['session_expired', null, [DAY]],
+    ['copied_login', NOW - 28 * DAY, [DAY]],
+    ['refresh_interrupted', NOW - 28 * DAY, [DAY]],
+  ])('one that ends by %s teaches its age where its beginning was seen', (reason, since, lasted) => {
+    const end = { fingerprint: 'fp', reason, at: NOW }
+    expect(withEnd(state({ since, lasted: [DAY] }), end)).toMatchObject({ dead: end, since: null, lasted })
+  })
+  it('keeps the five latest', () => {
+    const many = withEnd(state({ since: NOW - 6, lasted: [1, 2, 3, 4, 5] }), { ...dead('fp'), at: NOW })
+    expect(many.lasted).toEqual([2, 3, 4, 5, 6])
+  })
+  it('the end is guessed by the shortest of the latest three, until it is disproved by a day', () => {
+    const lasted = [DAY, 30 * DAY, 28 * DAY, 29 * DAY]
+    const since = NOW - 20 * DAY
+    expect(learnedEnd({ since, lasted }, NOW)).toBe(since + 28 * DAY)
+    expect(learnedEnd({ since, lasted }, since + 29 * DAY)).toBe(since + 28 * DAY)
+    expect(learnedEnd({ since, lasted }, since + 29 * DAY + 1)).toBeNull()
+    expect(learnedEnd({ since: null, lasted }, NOW)).toBeNull()
+    expect(learnedEnd({ since, lasted: [] }, NOW)).toBeNull()
   })
 })
