@@ -30,7 +30,7 @@ import {
 } from '../support/scratch-vigil.ts'
 
 /** Fails with the package to install, where a program is missing. */
-function needs(program: string, debianPackage: string): void {
+export function needs(program: string, debianPackage: string): void {
   const places = ['/usr/bin', '/bin', '/usr/sbin', '/sbin']
   if (places.some(place => existsSync(join(place, program)))) return
   throw new Error(`This test needs ${program}; install it: apt-get install ${debianPackage}`)
