@@ -38,6 +38,72 @@ program
     await runCommand(job as JobName, options.force ? ['--force'] : [])
   })
 
+const alerts = program.command('alerts').description('what fires, what waits to be sent, and what is silenced')
+
+alerts
+  .command('list', { isDefault: true })
+  .description('what fires and what waits')
+  .option('--json', 'alerts.json as it stands', false)
+  .action(async (options: { json: boolean }) => {
+    const { listAlerts } = await import('./alerts.ts')
+    listAlerts(options)
+  })
+
+alerts
+  .command('ack')
+  .description('stops the repeats of what fires now; a later episode is told again')
+  .argument('<key>', 'as `vigil alerts` shows it; a name alone, or a beginning with *, means all of them')
+  .option('--for <duration>', 'such as 30m, 4h, 2d', '24h')
+  .option('--note <text>', 'why', '')
+  .action(async (key: string, options: { for: string; note: string }) => {
+    const { ackAlert } = await import('./alerts.ts')
+    await ackAlert(key, options)
+  })
+
+alerts
+  .command('silence')
+  .description('holds every message of a key until it ends; what still fires then is told')
+  .argument('<key>', 'a key, or the beginning of one with *')
+  .option('--for <duration>', 'such as 30m, 4h, 2d', '4h')
+  .option('--note <text>', 'why', '')
+  .action(async (key: string, options: { for: string; note: string }) => {
+    const { silenceAlert } = await import('./alerts.ts')
+    await silenceAlert(key, options)
+  })
+
+alerts
+  .command('unsilence')
+  .description('ends an ack or a silence')
+  .argument('<what>', 'its number or its key, as `vigil alerts` shows it')
+  .action(async (what: string) => {
+    const { unsilenceAlert } = await import('./alerts.ts')
+    await unsilenceAlert(what)
+  })
+
+alerts
+  .command('test')
+  .description('sends through every channel and shows what each answered')
+  .action(async () => {
+    const { testChannels } = await import('./alerts.ts')
+    await testChannels()
+  })
+
+program
+  .command('why')
+  .description('why an alert did or did not go out')
+  .argument('<key>', 'as `vigil alerts` shows it, or a name alone')
+  .option('--hours <n>', 'how far back', '48')
+  .action(async (key: string, options: { hours: string }) => {
+    const hours = Number(options.hours)
+    if (!Number.isFinite(hours) || hours <= 0) {
+      process.stderr.write(`vigil why: --hours is "${options.hours}"; write a number such as 48\n`)
+      process.exitCode = WRONG_USAGE
+      return
+    }
+    const { whyCommand } = await import('./why.ts')
+    await whyCommand(key, hours)
+  })
+
 try {
   await program.parseAsync()
 } catch (error) {

@@ -1,0 +1,215 @@
+// `vigil alerts`: what fires and what waits; ack, silence and unsilence; a test through every channel.
+import { join } from 'node:path'
+import type { AlertsFile, Message, SendResult, Silence } from '../lib/domain/alert.ts'
+import { SEVERITIES } from '../lib/domain/status.ts'
+import { waitForLock } from '../lib/edges/kernel-lock.ts'
+import { ensurePrivateDir } from '../lib/edges/publish.ts'
+import { ago, wallTime } from '../lib/screen/times.ts'
+import { type Environment, loadDelivery, readEnvironment } from '../lib/settings.ts'
+import { loadAlerts, saveAlerts } from '../lib/store/alerts.ts'
+import { DELIVERY_TIMEOUT_MS } from '../lib/timings.ts'
+import { keysMeant } from '../lib/watchdog/explain.ts'
+import { durationMs } from './duration.ts'
+
+const FAILED = 1
+const WRONG_USAGE = 64
+const TRY_LATER = 75
+
+export function listAlerts({ json }: { json: boolean }): void {
+  const now = Date.now()
+  const { file, lost } = loadAlerts(readEnvironment().paths, false, now)
+  if (json) {
+    process.stdout.write(`${JSON.stringify(file, null, 2)}\n`)
+    return
+  }
+  if (lost !== null) process.stdout.write(`${lost}; the watchdog begins anew with its next run\n\n`)
+  const clock = { now, timeZone: undefined }
+  const alive = file.states
+    .filter(({ phase }) => phase !== 'resolved')
+    .sort((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity) || a.since - b.since)
+  if (alive.length === 0) say('Nothing is firing.')
+  for (const { key, severity, phase, since, text } of alive) {
+    say(`${severity.padEnd(8)}  ${phase.padEnd(10)}  ${key}, since ${wallTime(since, clock)} (${ago(since, now)})`)
+    say(`                      ${text.summary}`)
+    if (text.remedy !== null) say(`                      run: ${text.remedy}`)
+  }
+  const waiting = Map.groupBy(file.outbox, ({ channel }) => channel)
+  for (const [channel, entries] of waiting) {
+    const error = entries.find(({ last_error }) => last_error !== null)?.last_error
+    say(`\n${entries.length} waiting for ${channel}${error ? `: ${error}` : ''}`)
+    for (const { kind, key, at, tries } of entries) say(`  ${kind} ${key}, promised ${ago(at, now)}, ${tries} tries`)
+  }
+  const silences = file.silences.filter(({ until }) => until > now)
+  if (silences.length > 0) say('')
+  for (const { id, kind, match, until, note } of silences) {
+    const words = kind === 'ack' ? 'acknowledged' : 'silenced'
+    say(`${words} (${id}): ${match} until ${wallTime(until, clock)}${note === '' ? '' : `: ${note}`}`)
+  }
+  if (file.lastRunAt === null) say('The watchdog has not run yet.')
+  else say(`\nThe watchdog last looked ${ago(file.lastRunAt, now)}. Why a message did or did not go out: vigil why KEY`)
+}
+
+export interface SilenceOptions {
+  for: string
+  note: string
+}
+
+/** Stops the repeats of what fires now; a later episode is told again. */
+export async function ackAlert(said: string, options: SilenceOptions): Promise<void> {
+  await changeSilences('ack', said, options, (file, add) => {
+    const firing = file.states.filter(({ phase }) => phase === 'firing' || phase === 'recovering')
+    const meant = keysMeant(
+      firing.map(({ key }) => key),
+      said,
+    )
+    if (meant.length === 0) return null
+    return firing.filter(({ key }) => meant.includes(key)).map(({ key, episode }) => add(key, episode))
+  })
+}
+
+/** Holds every message of a key, now or later, until it ends; what still fires then is told. */
+export async function silenceAlert(said: string, options: SilenceOptions): Promise<void> {
+  await changeSilences('silence', said, options, (file, add) => {
+    const [meant] = keysMeant(
+      file.states.map(({ key }) => key),
+      said,
+    )
+    // Also one that does not fire yet: a person who knows of a trouble ahead.
+    return [add(said.endsWith('*') ? said : (meant ?? said), null)]
+  })
+}
+
+export async function unsilenceAlert(said: string): Promise<void> {
+  await changeFile('unsilence', (file, now) => {
+    const ended = file.silences.filter(({ id, match, until }) => until > now && (String(id) === said || match === said))
+    if (ended.length === 0) return { wrong: `nothing is silenced as "${said}"; look with: vigil alerts list` }
+    for (const { match } of ended) say(`${match} is told again from the next run on`)
+    return { file: { ...file, silences: file.silences.filter(silence => !ended.includes(silence)) } }
+  })
+}
+
+async function changeSilences(
+  kind: Silence['kind'],
+  said: string,
+  { for: length, note }: SilenceOptions,
+  choose: (file: AlertsFile, add: (match: string, episode: number | null) => Silence) => Silence[] | null,
+): Promise<void> {
+  const lengthMs = durationMs(length)
+  if (lengthMs === null) {
+    fail(kind, `"${length}" is no duration; write a number and a unit, such as 30m, 4h or 2d`, WRONG_USAGE)
+    return
+  }
+  await changeFile(kind, (file, now) => {
+    let id = Math.max(0, ...file.silences.map(silence => silence.id))
+    const until = now + lengthMs
+    const made = choose(file, (match, episode) => {
+      id += 1
+      return { id, kind, match, episode, at: now, until, note }
+    })
+    if (made === null) return { wrong: `"${said}" does not fire; look with: vigil alerts list` }
+    for (const { match } of made)
+      say(
+        `${match} is ${kind === 'ack' ? 'acknowledged' : 'silenced'} until ${wallTime(until, { now, timeZone: undefined })}`,
+      )
+    return { file: { ...file, silences: [...file.silences, ...made] } }
+  })
+}
+
+/** Under the watchdog's lock, so that neither loses what the other writes. */
+async function changeFile(
+  command: string,
+  change: (file: AlertsFile, now: number) => { file: AlertsFile } | { wrong: string },
+): Promise<void> {
+  const { paths } = readEnvironment()
+  const now = Date.now()
+  for (const dir of [paths.health, paths.locks]) ensurePrivateDir(dir)
+  const lock = await waitForLock(
+    join(paths.locks, 'watchdog.lock'),
+    { job: `alerts ${command}`, now },
+    DELIVERY_TIMEOUT_MS,
+  )
+  if (!lock.held) {
+    fail(command, 'the watchdog is at work for long; try again in a minute', TRY_LATER)
+    return
+  }
+  try {
+    const { file, corrupt, lost } = loadAlerts(paths, false, now)
+    if (corrupt) {
+      fail(command, `${lost}; the watchdog puts it aside with its next run: vigil run watchdog`, FAILED)
+      return
+    }
+    const changed = change(file, now)
+    if ('wrong' in changed) fail(command, changed.wrong, WRONG_USAGE)
+    else await saveAlerts(paths, changed.file)
+  } finally {
+    lock.release()
+  }
+}
+
+/** One message through each channel, as an alert would go; nothing is remembered of it. */
+export async function testChannels(): Promise<void> {
+  const environment: Environment = readEnvironment()
+  const now = Date.now()
+  const { openDelivery, surroundingsOf } = await import('../lib/channels/index.ts')
+  for (const dir of [environment.paths.health, environment.paths.logs]) ensurePrivateDir(dir)
+  const { channels, mirrors, deadMan } = openDelivery(
+    await loadDelivery(environment.paths),
+    surroundingsOf(environment),
+  )
+  const context = { signal: AbortSignal.timeout(DELIVERY_TIMEOUT_MS), now }
+  const runId = `test-${now}`
+  const trials: Array<[string, Promise<SendResult>]> = [
+    ...channels.map(
+      channel => [channel.name, channel.send(testMessage(channel.name, now), context)] as [string, Promise<SendResult>],
+    ),
+    ...mirrors.map(mirror => [mirror.name, mirror.send([], context)] as [string, Promise<SendResult>]),
+    ...(deadMan.watchdog
+      ? [['dead_man.watchdog', deadMan.watchdog('success', runId, 'a test', context)] as [string, Promise<SendResult>]]
+      : []),
+  ]
+  if (trials.length === 0) {
+    fail('test', 'no channel is set up; README.md says how, under "Where alerts go"', FAILED)
+    return
+  }
+  const width = Math.max(...trials.map(([name]) => name.length))
+  for (const [name, trial] of trials) {
+    const { outcome, detail } = await trial
+    say(`${name.padEnd(width)}  ${outcome === 'retry' ? 'not now' : outcome}: ${detail}`)
+    if (outcome === 'retry' || outcome === 'refused') process.exitCode = FAILED
+  }
+}
+
+function testMessage(channel: string, now: number): Message {
+  const id = `Test#${Math.floor(now / 1000)}#f1@${channel}`
+  const text = {
+    summary: 'this is a test of vigil alerts test: nothing is wrong',
+    details: [],
+    remedy: 'vigil alerts list',
+    affects: null,
+  }
+  const notice = {
+    id,
+    kind: 'firing' as const,
+    key: 'Test',
+    name: 'ChannelBroken' as const,
+    labels: { channel },
+    episode: 0,
+    n: 1,
+  }
+  return {
+    id,
+    channel,
+    severity: 'warning',
+    notices: [{ ...notice, severity: 'warning', text, since: now, resolvedAt: null, lateMs: 0 }],
+    now,
+  }
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
+
+function fail(command: string, problem: string, code: number): void {
+  process.stderr.write(`vigil alerts ${command}: ${problem}\n`)
+  process.exitCode = code
+}
