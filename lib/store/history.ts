@@ -119,10 +119,10 @@ function write(path: string, { figures, runs, alerts }: HistoryEntries, now: num
 
 /** Its settings, and its tables where it is new. */
 function prepare(database: DatabaseSync): void {
-  database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL')
   const version = versionOf(database)
+  if (version !== 0 && version !== SCHEMA_VERSION) throw new ForeignHistoryError(version)
+  database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL')
   if (version === 0) database.exec(`BEGIN IMMEDIATE; ${TABLES} COMMIT`)
-  else if (version !== SCHEMA_VERSION) throw new ForeignHistoryError(version)
 }
 
 class ForeignHistoryError extends Error {
