@@ -11,6 +11,9 @@ import { spendBench } from './spend.ts'
 const STARTS = 31
 const ACCOUNTS = 1000
 const LATENCY_MS = 100
+const WATCHED = 100
+/** For what the files of many accounts take beyond a start. */
+const WATCH_ALLOWANCE_MS = 20
 
 const scratch = mkdtempSync(join(tmpdir(), 'vigil-bench-'))
 // The binary itself: node_modules/.bin/node is a link to it.
@@ -18,7 +21,8 @@ const node = process.execPath
 const missed: string[] = []
 try {
   await starts()
-  await manyAccounts()
+  await watching()
+  if (!process.argv.includes('--starts')) await manyAccounts()
   if (!process.argv.includes('--quick')) await spending()
 } finally {
   rmSync(scratch, { recursive: true, force: true })
@@ -40,6 +44,8 @@ async function starts(): Promise<void> {
     }
     somethingToCount(vigil)
     for (const script of Object.values(scripts)) await once(script, vigil)
+    // Else each job would tell that the watchdog is missing.
+    await once(job('watchdog'), vigil)
     // Settings are kept parsed only once their file is a little older than the clock's grain.
     await new Promise(resolve => setTimeout(resolve, 2500))
     for (const script of Object.values(scripts)) await once(script, vigil)
@@ -53,6 +59,35 @@ async function starts(): Promise<void> {
     for (const [name, list] of times)
       row(name, `${median(list).toFixed(1)} ms`, median(list) / floor, name === 'empty script' ? null : 2)
     await startedNoChild(vigil)
+  } finally {
+    await vigil.dispose()
+  }
+}
+
+/** The watchdog over many accounts with nothing wrong. */
+async function watching(): Promise<void> {
+  const vigil = await scratchVigil({
+    count: WATCHED,
+    expiresInMin: 300,
+    settings: 'channels: { desktop: { enabled: false } }',
+  })
+  try {
+    const empty = join(scratch, 'empty.ts')
+    for (const name of ['refresh-tokens', 'fetch-quota', 'fetch-billing', 'watchdog']) await once(job(name), vigil)
+    await new Promise(resolve => setTimeout(resolve, 2500))
+    const times: Record<'floor' | 'watchdog', number[]> = { floor: [], watchdog: [] }
+    for (let n = 0; n < STARTS; n++) {
+      times.floor.push(await once(empty, vigil))
+      times.watchdog.push(await once(job('watchdog'), vigil))
+    }
+    const { states } = vigil.json(vigil.paths.alerts) as { states: unknown[] }
+    if (states.length > 0) throw new Error(`something was wrong: ${JSON.stringify(states)}`)
+    const [floor, ours] = [median(times.floor), median(times.watchdog)]
+    process.stdout.write(
+      `\nThe watchdog, ${WATCHED} accounts and nothing wrong (median wall, less ${WATCH_ALLOWANCE_MS} ms)\n`,
+    )
+    row('empty script', `${floor.toFixed(1)} ms`, 1, null)
+    row('watchdog', `${ours.toFixed(1)} ms`, (ours - WATCH_ALLOWANCE_MS) / floor, 2)
   } finally {
     await vigil.dispose()
   }
