@@ -87,7 +87,8 @@ async function onLinux(desktop: Desktop, notice: DesktopNotice, signal: AbortSig
     const how = result.ended === 'byItself' ? `exited with ${result.exitCode}` : 'did not end'
     return retry(`unavailable: notify-send ${how}${said && `: ${said}`}`)
   } catch (error) {
-    if (!/ENOENT/.test((error as Error).message)) return retry((error as Error).message)
+    const why = shortReason(error)
+    if (why !== 'notify-send cannot be started (ENOENT)') return retry(`unavailable: ${why}`)
     return refused('notify-send is not installed; install it (Debian: apt install libnotify-bin) or turn desktop off')
   }
 }
@@ -136,7 +137,7 @@ async function elsewhere(desktop: Desktop, notice: DesktopNotice, signal: AbortS
     if (exitCode === 0 && ended === 'byItself') return shown('handed to the desktop by osascript')
     return retry(`unavailable: osascript ${ended === 'byItself' ? `exited with ${exitCode}` : 'did not end'}`)
   } catch (error) {
-    return retry(`unavailable: ${(error as Error).message}`)
+    return retry(`unavailable: ${shortReason(error)}`)
   }
 }
 
@@ -164,6 +165,11 @@ function isOurSocket(path: string, uid: number): boolean {
 /** A text that begins like an option would be taken for one. */
 function plainStart(text: string): string {
   return /^[\p{L}\p{N}\p{Extended_Pictographic}]/u.test(text) ? text : `\u200b${text}`
+}
+
+/** Without the path that the system's messages end with. */
+function shortReason(error: unknown): string {
+  return (error as Error).message.split(', ')[0]!
 }
 
 function shown(detail: string): SendResult {

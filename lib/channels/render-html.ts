@@ -15,7 +15,7 @@ const MONO = "ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',mono
 
 /** For the programs that do know style sheets. Everything is readable without. */
 const DARK = `@media (prefers-color-scheme:dark){
-.page{background:#0f1318!important}.card{background:#1a2027!important;border-color:#333b45!important}
+.page{background:#0f1318!important}.card{background:#1a2027!important;border-top-color:#333b45!important;border-right-color:#333b45!important;border-bottom-color:#333b45!important}
 .strong{color:#f0f3f6!important}.text{color:#d5dae2!important}.dim{color:#9aa4b2!important}
 .command{background:#0f1318!important;color:#f0f3f6!important;border-color:#333b45!important}}`
 

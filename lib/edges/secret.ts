@@ -91,7 +91,8 @@ async function fromCommand(command: string, context: SecretContext): Promise<Sec
     if (exitCode !== 0) return no(`its cmd: ${exitCode === null ? 'was killed' : `exited with ${exitCode}`}`)
     return { ok: true, secret: stdout }
   } catch (error) {
-    return no(`its cmd: could not be run (${(error as Error).message})`)
+    // Without the path that the system's messages end with.
+    return no(`its cmd: could not be run (${(error as Error).message.split(', ')[0]})`)
   }
 }
 
