@@ -63,7 +63,7 @@ export async function bounded(
 }
 
 /** A message is a sink: redacted, and each text one line without characters that a terminal or a mail would obey. */
-export function cleanMessage(message: Message): Message {
+function cleanMessage(message: Message): Message {
   return { ...message, notices: message.notices.map(cleanNotice) as [Notice, ...Notice[]] }
 }
 

@@ -7,14 +7,14 @@ import { cut, isOver, type Rendered, textOf } from './render.ts'
 import { cutTo, shorten } from './shorten.ts'
 import { firstWords, type WebhookRequest } from './webhook.ts'
 
-export interface Target {
+interface Target {
   url: string
   token: string | null
   /** Whose alerts these are, for services that many machines write to. */
   hostname: string
 }
 
-export interface WebhookKind {
+interface WebhookKind {
   /** False: a message holds one alert. */
   batches: boolean
   /** @throws Error with a sentence, where the URL is none that this service has */

@@ -56,7 +56,7 @@ export async function post(request: WebhookRequest, options: PostOptions): Promi
 }
 
 /** Pure. What an answer means for the message. */
-export function judgeAnswer(
+function judgeAnswer(
   answer: HttpAnswer | HttpFailure,
   { now, judgeBody }: Pick<PostOptions, 'now' | 'judgeBody'>,
 ): SendResult {
