@@ -129,6 +129,18 @@ const Problem = v.object({
 })
 export type Problem = v.InferOutput<typeof Problem>
 
+const StatusAlerts = v.object({
+  firing: said(
+    v.array(v.object({ key: v.string(), severity: v.picklist(SEVERITIES), since: time('since when it is so') })),
+    'what the watchdog holds for true in its latest run',
+  ),
+  waiting: said(v.record(v.string(), v.number()), 'messages that are promised and not yet accepted, by channel'),
+  broken_channels: said(v.array(v.string()), 'channels that refuse messages until somebody mends them'),
+  silenced: said(v.array(v.string()), 'keys that are acknowledged or silenced'),
+  last_looked_at: timeOrNull('when the watchdog last looked'),
+})
+export type StatusAlerts = v.InferOutput<typeof StatusAlerts>
+
 export const Status = v.pipe(
   v.object({
     schema: v.literal(1),
@@ -143,6 +155,7 @@ export const Status = v.pipe(
     accounts: v.array(StatusAccount),
     billing: said(v.nullable(StatusBilling), 'null = never measured, or not readable'),
     jobs: v.array(StatusJob),
+    alerts: StatusAlerts,
     problems: said(v.array(Problem), 'the worst first'),
   }),
   v.title('vigil status --json'),

@@ -25,6 +25,7 @@ import { readRegistry } from '../store/accounts.ts'
 import { readIdentity } from '../store/identity.ts'
 import { readMergedCache } from '../store/quota-caches.ts'
 import { lookAtAccounts } from './look-at-accounts.ts'
+import { lookAtAlerts } from './look-at-alerts.ts'
 import { lookAtBilling } from './look-at-billing.ts'
 import { cannotRead, lookAtJobs } from './look-at-jobs.ts'
 
@@ -70,6 +71,7 @@ export async function gatherStatus(paths: Paths, now: number): Promise<Status> {
     accounts,
     billing,
     jobs: jobs.map(({ job }) => job),
+    alerts: lookAtAlerts(paths, now),
     problems: sortProblems(problems),
   }
 }

@@ -1,5 +1,12 @@
 // `vigil status` for a person: the verdict first, then each account with its windows, the jobs, and what to do. Pure.
-import type { Problem, Status, StatusAccount, StatusJob } from '../domain/status.ts'
+import {
+  type Problem,
+  SEVERITIES,
+  type Status,
+  type StatusAccount,
+  type StatusAlerts,
+  type StatusJob,
+} from '../domain/status.ts'
 import { displayWidth, flow, padEnd, type Style, wrapCommand, wrapWords } from './ansi.ts'
 import { billingLines } from './billing-lines.ts'
 import { type Look, lookOf, type ScreenOptions, SEVERITY_COLOURS, VERDICT_COLOURS } from './look.ts'
@@ -18,6 +25,7 @@ export function renderStatus(status: Status, options: ScreenOptions): string {
     ...accountBlocks(status, look),
     billingLines(status, look),
     jobLines(status.jobs, look),
+    alertLines(status.alerts, look),
     ...others.map(problem => problemLines(problem, look, '')),
   ]
   const lines = blocks
@@ -153,6 +161,22 @@ function commandLines(command: string, look: Look, indent: string): string[] {
 }
 
 /** Side by side where they fit, else below each other. */
+/** How many alerts there are, and what could not be said; what they are stands in the problems. */
+function alertLines({ firing, waiting, broken_channels: broken, silenced }: StatusAlerts, look: Look): string[] {
+  const waits = Object.entries(waiting).map(([channel, count]) => `${count} waiting for ${look.clip(channel, 16)}`)
+  if (firing.length + waits.length + broken.length + silenced.length === 0) return []
+  const worst = SEVERITIES.find(severity => firing.some(alert => alert.severity === severity))
+  const count = firing.length === 1 ? '1 alert fires' : `${firing.length} alerts fire`
+  const pieces = [
+    worst === undefined ? look.paint('no alert fires', 'dim') : look.paint(count, SEVERITY_COLOURS[worst]),
+    ...waits.map(text => look.paint(text, 'yellow')),
+    ...broken.map(name => look.paint(`${look.clip(name, 16)} refuses messages`, 'red')),
+    ...(silenced.length > 0 ? [`${silenced.length} silenced`] : []),
+    look.paint('vigil alerts', 'dim'),
+  ]
+  return flow(pieces, look.paint(look.signs.between, 'dim'), look.width)
+}
+
 function jobLines(jobs: readonly StatusJob[], look: Look): string[] {
   if (jobs.length === 0) return []
   const { paint, width } = look

@@ -111,6 +111,7 @@ export function statusOf(change: Partial<Status> = {}): Status {
     accounts: [accountOf()],
     jobs: [jobOf('refresh-tokens'), jobOf('fetch-quota', { last_success_at: NOW - 3 * MINUTE_MS })],
     billing: null,
+    alerts: { firing: [], waiting: {}, broken_channels: [], silenced: [], last_looked_at: NOW - MINUTE_MS },
     problems: [],
     ...change,
   }

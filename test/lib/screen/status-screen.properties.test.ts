@@ -103,6 +103,15 @@ const anyStatus: fc.Arbitrary<Status> = fc.record({
   accounts: fc.array(account, { maxLength: 4 }),
   billing: orNull(billing),
   jobs: fc.array(job, { maxLength: 3 }),
+  alerts: fc.record({
+    firing: fc.array(fc.record({ key: words, severity: fc.constantFrom('critical', 'warning', 'info'), since: time }), {
+      maxLength: 3,
+    }),
+    waiting: fc.dictionary(words, fc.nat(99), { maxKeys: 2 }),
+    broken_channels: fc.array(words, { maxLength: 2 }),
+    silenced: fc.array(words, { maxLength: 2 }),
+    last_looked_at: orNull(time),
+  }),
   problems: fc.array(problem, { maxLength: 4 }),
 })
 const anyOptions = fc.record({ columns: fc.integer({ min: 40, max: 200 }), unicode: fc.boolean(), color: fc.boolean() })

@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest'
-import type { Problem, StatusAccount } from '../../../lib/domain/status.ts'
+import { describe, expect, test } from 'vitest'
+import type { Problem, Status, StatusAccount } from '../../../lib/domain/status.ts'
 import { withoutStyles } from '../../../lib/screen/ansi.ts'
 import { SAMPLES } from './sample-screens.ts'
 import {
@@ -441,4 +441,27 @@ test('an account that is logged out still shows what is certain of its windows',
   expect(shown).toContain('⚠⚠ measured 2 h ago')
   expect(shown).toContain('⚠⚠ ≥37 %')
   expect(shown).not.toContain('weekly')
+})
+
+describe('alerts', () => {
+  const none = statusOf().alerts
+  const line = (alerts: Partial<Status['alerts']>) =>
+    screen(statusOf({ alerts: { ...none, ...alerts } }))
+      .split('\n')
+      .find(text => text.includes('vigil alerts'))
+  test('take no line while there is nothing to say of them', () => {
+    expect(line({})).toBeUndefined()
+  })
+  test('are counted, with what waits and which channel refuses', () => {
+    const firing = [
+      { key: 'DiskLow', severity: 'warning' as const, since: NOW },
+      { key: 'AllInactive', severity: 'critical' as const, since: NOW },
+    ]
+    expect(line({ firing, waiting: { email: 2 }, broken_channels: ['team'], silenced: ['Data*'] })).toBe(
+      '2 alerts fire · 2 waiting for email · team refuses messages · 1 silenced · vigil alerts',
+    )
+  })
+  test('that wait are told although nothing fires any more', () => {
+    expect(line({ waiting: { email: 1 } })).toBe('no alert fires · 1 waiting for email · vigil alerts')
+  })
 })
