@@ -23,8 +23,10 @@ export interface CcusageTree {
   behave(how: Behaviour): void
   /** Opens or closes the gate at which it waits before it answers. */
   gate(open: boolean): void
-  /** The stand-in as a program. */
+  /** The stand-in as a program, and the job that finds it on this PATH. */
   program: string
+  job: string
+  path: string
   /** The pids of those that are alive, their children too. */
   alive(): number[]
   /** How often it was started, and the most that were alive inside at once since the n-th start. */
@@ -39,6 +41,8 @@ interface Behaviour {
   burnRate?: number
   /** What it takes for the present, ms; the machine's clock unless told. */
   nowMs?: number
+  /** Which of the two lists it is told to make waits at the gate; both unless told. */
+  waits?: 'daily' | 'blocks'
   /** It has a child, which ignores SIGTERM as it does itself. */
   child?: boolean
   output?: 'good' | 'torn' | 'wrong' | 'huge' | 'exit1'
@@ -56,7 +60,8 @@ appendFileSync(root + '/starts', process.pid + ' ' + readdirSync(root + '/inside
 process.on('SIGTERM', () => undefined)
 const child = behaviour().child && spawn('/bin/sh', ['-c', 'trap "" TERM; exec sleep 600'], { stdio: ['ignore', 'inherit', 'inherit'] })
 if (child) appendFileSync(root + '/children', child.pid + '\\n')
-while (!existsSync(root + '/open')) await new Promise(done => setTimeout(done, 20))
+const { waits } = behaviour()
+while (!existsSync(root + '/open') && (!waits || process.argv.includes(waits))) await new Promise(done => setTimeout(done, 20))
 rmSync(me, { recursive: true })
 if (child) child.kill('SIGKILL')
 const { costUsd = 1, burnRate = 0.5, output = 'good', nowMs: now = Date.now() } = behaviour()
@@ -100,17 +105,17 @@ export function ccusageTree(): CcusageTree {
   chmodSync(join(root, 'bin', 'ccusage'), 0o755)
   writeFileSync(join(root, 'behaviour'), '{}')
   writeFileSync(join(root, 'open'), '')
+  const job = join(root, 'jobs', 'fetch-billing.ts')
+  const path = `${join(root, 'bin')}:/usr/bin:/bin`
   const lines = (name: string) =>
     existsSync(join(root, name)) ? readFileSync(join(root, name), 'utf8').trim().split('\n') : []
   const log = () => lines('starts')
   return {
     bill: (vigil, words = [], onPid) =>
-      runProcess(
-        [process.execPath, join(root, 'jobs', 'fetch-billing.ts'), ...words],
-        { ...vigil.env, PATH: `${join(root, 'bin')}:/usr/bin:/bin` },
-        onPid,
-      ),
+      runProcess([process.execPath, job, ...words], { ...vigil.env, PATH: path }, onPid),
     program: join(root, 'bin', 'ccusage'),
+    job,
+    path,
     alive: () => [...log(), ...lines('children')].map(line => Number.parseInt(line, 10)).filter(isAlive),
     behave: how => writeFileSync(join(root, 'behaviour'), JSON.stringify(how)),
     gate: open => (open ? writeFileSync(join(root, 'open'), '') : rmSync(join(root, 'open'))),

@@ -11,13 +11,15 @@ const CHANGES = [
   ...['fsync', 'fdatasync', 'ftruncate', 'truncate', 'fallocate', 'utime', 'utimes', 'utimensat', 'futimesat'],
   ...['chmod', 'fchmod', 'fchmodat', 'chown', 'fchown', 'fchownat'],
 ]
-const TRACED = [...CHANGES, '%network'].join(',')
+/** What starts a child. */
+const SPAWNS = ['clone', 'clone3', 'fork', 'vfork']
+const TRACED = [...CHANGES, '%network', ...SPAWNS.map(name => `?${name}`)].join(',')
 
 export interface Step {
   name: string
   /**
    * The file, with `{pid}` for the process id and `{print:16}` for the first 16 digits of the stored refresh token's
-   * SHA-256, after which some files are named; null for a call on the network.
+   * SHA-256, after which some files are named; null for a call on the network, or one that starts a child.
    */
   path: string | null
   /** Every file that the call names. */
@@ -39,10 +41,10 @@ function storedPrint(vigil: ScratchVigil): string {
     .digest('hex')
 }
 
-export async function recordSteps(vigil: ScratchVigil, job = 'refresh-tokens'): Promise<Step[]> {
+export async function recordSteps(vigil: ScratchVigil, command = jobCommand('refresh-tokens')): Promise<Step[]> {
   await until('the settings are no longer new', () => Date.now() - statSync(vigil.paths.settings).ctimeMs > 3_000)
   const print = storedPrint(vigil)
-  const run = await traced(jobCommand(job), envOf(vigil), { trace: TRACED })
+  const run = await traced(command, envOf(vigil), { trace: TRACED })
   if (run.signal !== null || run.stderr !== '') throw new Error(`The recording failed: ${run.signal} ${run.stderr}`)
   return stepsOf(run, vigil.home, print)
 }
@@ -53,8 +55,9 @@ function stepsOf(run: Traced, home: string, print: string): Step[] {
   const steps: Step[] = []
   let connected = false
   for (const call of run.calls) {
-    const path =
-      call.paths.map(path => inGeneral(path, run.pid, print)).find(path => path.startsWith(`${home}/`)) ?? null
+    const inHome = call.paths.map(path => inGeneral(path, run.pid, print)).filter(path => path.startsWith(`${home}/`))
+    // What a link will point to is only words to the kernel, and to strace.
+    const path = (call.name.startsWith('symlink') ? inHome.at(-1) : inHome[0]) ?? null
     const what = `${call.name} ${path ?? ''}`
     const nth = (counted.get(`${call.tid} ${what}`) ?? 0) + 1
     counted.set(`${call.tid} ${what}`, nth)
@@ -63,7 +66,10 @@ function stepsOf(run: Traced, home: string, print: string): Step[] {
     counted.set(`${call.tid} ${call.name} *`, all)
     connected ||= call.name === 'connect' && call.text.includes('AF_INET')
     if (path === null) {
-      if (connected && call.network) steps.push({ name: call.name, path, names: [], nth: all, index: steps.length })
+      // A thread is a clone as well, but its end is told to nobody.
+      const isSpawn = SPAWNS.includes(call.name) && call.tid === run.pid && call.text.includes('SIGCHLD')
+      if (isSpawn || (connected && call.network))
+        steps.push({ name: call.name, path, names: [], nth: all, index: steps.length })
       continue
     }
     if (!changesSomething(call)) continue
@@ -89,9 +95,14 @@ function changesSomething(call: SystemCall): boolean {
 }
 
 /** Runs the job and does `what` to it as that step begins: `signal=SIGKILL` kills it before the call has an effect. */
-export function strike(vigil: ScratchVigil, step: Step, what: string, job = 'refresh-tokens'): Promise<Traced> {
+export function strike(
+  vigil: ScratchVigil,
+  step: Step,
+  what: string,
+  command = jobCommand('refresh-tokens'),
+): Promise<Traced> {
   const path = step.path?.replace(/\{print:(\d+)\}/g, (_, digits) => storedPrint(vigil).slice(0, Number(digits)))
-  return traced(jobCommand(job), envOf(vigil), {
+  return traced(command, envOf(vigil), {
     trace: step.name,
     inject: `${step.name}:${what}:when=${step.nth}`,
     ...(path !== undefined && { path }),
@@ -99,6 +110,8 @@ export function strike(vigil: ScratchVigil, step: Step, what: string, job = 'ref
 }
 
 export function nameOf(step: Step, home: string): string {
-  const path = step.path?.replace(home, '~').replace(/[0-9a-f]{16}|\{print:16\}/, '…') ?? 'the socket'
+  const path =
+    step.path?.replace(home, '~').replace(/[0-9a-f]{16}|\{print:16\}/, '…') ??
+    (SPAWNS.includes(step.name) ? 'of a child' : 'the socket')
   return `${step.name} ${path}${step.nth > 1 && step.path !== null ? ` (${step.nth})` : ''}`
 }
