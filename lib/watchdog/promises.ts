@@ -46,7 +46,11 @@ export function promises(
       if (!ALERT_RULES[state.name].lasts || flaps[state.key]?.told.includes(name)) continue
       const told = state.told[name]
       const unsaid = waits(state, name, 'firing', 'escalated')
-      if (waits(state, name, 'calm').length > 0) continue
+      const calm = waits(state, name, 'calm')
+      if (calm.length > 0) {
+        outbox = outbox.map(entry => (calm.includes(entry) ? renamed(entry, 'over') : entry))
+        continue
+      }
       withdraw(unsaid)
       if (told !== undefined)
         promise(
@@ -94,7 +98,7 @@ export function promises(
       if (flap?.told.includes(name)) continue
       const unsaid = waits(state, name)
       if (unsaid.length > 0) {
-        outbox = outbox.map(entry => (unsaid.includes(entry) ? { ...entry, severity: state.severity } : entry))
+        outbox = outbox.map(entry => (unsaid.includes(entry) ? worsened(entry, state) : entry))
         continue
       }
       const told = state.told[name]
@@ -107,6 +111,17 @@ export function promises(
     }
   }
   return { outbox, flaps, decisions }
+}
+
+/** What waits became worse: it says so under an id of its own. */
+function worsened(entry: OutboxEntry, { severity }: AlertState): OutboxEntry {
+  return isAtLeast(entry.severity, severity) ? entry : { ...renamed(entry, severity), severity }
+}
+
+/** Who took it without our knowing, and drops what comes again under the same id, must not miss that it says something else. */
+function renamed(entry: OutboxEntry, suffix: string): OutboxEntry {
+  const end = `@${entry.channel}`
+  return { ...entry, id: `${entry.id.slice(0, -end.length)}-${suffix}${end}` }
 }
 
 function eligible(file: AlertsFile, state: AlertState, channels: readonly ChannelSpec[], now: number): ChannelSpec[] {
