@@ -20,6 +20,8 @@ export interface Paths {
   parsedSettings: string
   /** What claude-sessions.yaml meant when it was last parsed. */
   parsedAccounts: string
+  /** Which files of accounts the watchdog found well, and until when that holds while they stay as they are. */
+  stillAccounts: string
   hotSwapQuota: string
   billing: string
   subscription: string
@@ -50,6 +52,7 @@ export function pathsFor(home: string, vigilHome: string): Paths {
     mergedQuota: join(health, 'merged-quota-cache.json'),
     parsedSettings: join(health, 'parsed', 'vigil.json'),
     parsedAccounts: join(health, 'parsed', 'claude-sessions.json'),
+    stillAccounts: join(health, 'parsed', 'still-accounts.json'),
     hotSwapQuota: join(health, 'hot-swap-quota.json'),
     billing: join(health, 'billing-shared.json'),
     subscription: join(config, 'subscription.yaml'),

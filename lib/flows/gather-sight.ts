@@ -1,24 +1,18 @@
-// Everything that the watchdog judges, read at one moment. It only reads, and each file for itself: one that cannot be
-// read is a fact of its own and hides nothing else.
+// Everything that the watchdog judges, read at one moment, each file for itself: one that cannot be read is a fact of its
+// own and hides nothing else. Writes only what spares the next look the reading of accounts that have not changed.
 
 import { tildePath } from '../domain/account.ts'
-import type { Registry } from '../domain/accounts-file.ts'
 import type { AlertsFile } from '../domain/alert.ts'
 import { billingFreshness } from '../domain/billing.ts'
-import { findFalseFreshFlags } from '../domain/quota-cache.ts'
-import { localDate } from '../domain/spend.ts'
-import { editCommand, FETCH_COMMAND } from '../domain/status-problems.ts'
+import { editCommand } from '../domain/status-problems.ts'
 import { statfsSync } from '../edges/fs.ts'
 import type { Paths } from '../paths.ts'
 import { DEFAULT_SETTINGS, type Settings, SettingsError } from '../settings-defaults.ts'
-import { readRegistry } from '../store/accounts.ts'
-import { readMergedCache } from '../store/quota-caches.ts'
+import { areStill, keepStill, type Stamps } from '../store/still-accounts.ts'
 import { CCUSAGE_KILL_GRACE_MS, CRON_PERIOD_MS, START_JITTER_MS } from '../timings.ts'
-import { asksForHistory, LONGEST_LOOK_BACK_MS } from '../watchdog/forecast-facts.ts'
-import type { FileProblem, FileTrouble, SeenAccount, SeenBilling, SeenJob, Sight } from '../watchdog/sight.ts'
-import { lookAtAccounts } from './look-at-accounts.ts'
+import type { FileProblem, FileTrouble, SeenBilling, SeenJob, Sight } from '../watchdog/sight.ts'
 import { BILLING_COMMAND, lookAtBilling } from './look-at-billing.ts'
-import { lookAtJobs, tolerant } from './look-at-jobs.ts'
+import { lookAtJobs } from './look-at-jobs.ts'
 
 /**
  * @param settings in force, or why vigil.yaml cannot be used
@@ -32,42 +26,55 @@ export async function gatherSight(
   file: Pick<AlertsFile, 'states' | 'awakeSince' | 'nextEpisode'>,
 ): Promise<Sight> {
   const inForce = settings instanceof Error ? DEFAULT_SETTINGS : settings
-  const { registry, problem: registryProblem } = await readAccountsFile(paths)
+  const settingsProblem = settings instanceof Error ? problemOf(settings, paths.settings, paths) : null
+  const states = file.states.filter(({ phase }) => phase !== 'resolved')
+  const rules = JSON.stringify(inForce.quota)
+  const still = states.length === 0 && settingsProblem === null && areStill(paths, rules, now)
+  const { registryError, stamps, troubles, ...ofAccounts } = still ? NOT_READ : await seen(paths, inForce, now)
   const jobs = lookAtJobs(paths, now)
-  const { facts: accounts, troubles } = await lookAtAccounts(registry.accounts, { paths, settings: inForce, now })
   const { billing, trouble: ofBilling } = seeBilling(paths, inForce, now)
-  const merged = tolerant(() => readMergedCache(paths))
-  return {
+  const sight: Sight = {
     now,
     settings: inForce,
-    settingsProblem: settings instanceof Error ? problemOf(settings, paths.settings, paths) : null,
-    registryProblem,
-    accounts,
-    current: registry.current,
+    settingsProblem,
+    registryProblem: registryError && problemOf(registryError, paths.accounts, paths),
+    still,
+    ...ofAccounts,
     jobs,
     billing,
     troubles: [
       ...jobs.flatMap(troubleOfJob),
       ...troubles,
       ...(ofBilling === null ? [] : [noGood('billing-shared.json', ofBilling, BILLING_COMMAND)]),
-      ...(merged.state === 'corrupt' ? [noGood('merged-quota-cache.json', merged.detail, FETCH_COMMAND)] : []),
     ],
-    falseFresh: merged.state === 'present' ? findFalseFreshFlags(merged.value, now, inForce.quota) : [],
     disk: roomOf(paths.health),
     awakeSince: file.awakeSince,
     firstSeenAt: firstSeen(jobs, file.nextEpisode, now),
-    states: file.states.filter(({ phase }) => phase !== 'resolved'),
-    history: await pastOf(accounts, paths, now),
+    states,
   }
+  if (stamps !== null) await keepIfStill(paths, sight, stamps, rules)
+  return sight
 }
 
-async function readAccountsFile(paths: Paths): Promise<{ registry: Registry; problem: FileProblem | null }> {
-  const none: Registry = { current: null, accounts: [] }
-  try {
-    return { registry: (await readRegistry(paths)) ?? none, problem: null }
-  } catch (error) {
-    return { registry: none, problem: problemOf(error as Error, paths.accounts, paths) }
-  }
+const NOT_READ = {
+  accounts: [],
+  current: null,
+  registryError: null,
+  troubles: [],
+  falseFresh: [],
+  history: [],
+  stamps: null,
+}
+
+async function seen(paths: Paths, settings: Settings, now: number) {
+  const { seeAccounts } = await import('./see-accounts.ts')
+  return seeAccounts(paths, settings, now)
+}
+
+async function keepIfStill(paths: Paths, sight: Sight, stamps: Stamps, rules: string): Promise<void> {
+  const { stillUntil } = await import('../watchdog/still.ts')
+  const until = stillUntil(sight)
+  if (until !== null) await keepStill(paths, stamps, rules, sight.now, until)
 }
 
 function problemOf(error: Error, path: string, { home }: Paths): FileProblem {
@@ -82,11 +89,11 @@ function seeBilling(
   settings: Settings,
   now: number,
 ): { billing: SeenBilling | null; trouble: string | null } {
-  const { billing: status, cache, trouble } = lookAtBilling(paths, settings, now, false)
-  if (status === null || cache === null) return { billing: null, trouble }
+  const { billing: status, cache, today, trouble } = lookAtBilling(paths, settings, now, false)
+  if (status === null || cache === null || today === null) return { billing: null, trouble }
   const measureMs = settings.billing.ccusageTimeoutMs + CCUSAGE_KILL_GRACE_MS
   const budget = billingFreshness(cache.ttlMs, CRON_PERIOD_MS['fetch-billing'], START_JITTER_MS, measureMs)
-  return { billing: { status, cache, today: localDate(now, cache.zone), freshForMs: budget.freshForMs }, trouble }
+  return { billing: { status, cache, today, freshForMs: budget.freshForMs }, trouble }
 }
 
 function troubleOfJob({ job, trouble }: SeenJob): FileTrouble[] {
@@ -113,11 +120,4 @@ function roomOf(path: string): Sight['disk'] {
 function firstSeen(jobs: readonly SeenJob[], nextEpisode: number, now: number): number {
   const times = jobs.flatMap(({ record }) => [record?.streak?.since, record?.last_success_at, record?.started_at])
   return Math.min(now, nextEpisode * 1000, ...times.filter(at => typeof at === 'number' && at > 0).map(Number))
-}
-
-async function pastOf(accounts: readonly SeenAccount[], paths: Paths, now: number): Promise<Sight['history']> {
-  const slots = accounts.filter(seen => asksForHistory(seen, now)).map(({ account }) => account.slot)
-  if (slots.length === 0) return []
-  const { readFigures } = await import('../store/history.ts')
-  return readFigures(paths.history, slots, now - LONGEST_LOOK_BACK_MS)
 }

@@ -8,6 +8,7 @@ import type { Paths } from '../paths.ts'
 import type { Settings } from '../settings.ts'
 import { readBilling } from '../store/billing.ts'
 import { CCUSAGE_KILL_GRACE_MS, CRON_PERIOD_MS, START_JITTER_MS } from '../timings.ts'
+import { localDay } from './known-billing.ts'
 import { tolerant } from './look-at-jobs.ts'
 
 export const BILLING_COMMAND = 'vigil run fetch-billing'
@@ -17,22 +18,31 @@ export function lookAtBilling(
   settings: Settings,
   now: number,
   jobRuns: boolean,
-): { billing: StatusBilling | null; problems: Problem[]; cache: BillingCache | null; trouble: string | null } {
+): {
+  billing: StatusBilling | null
+  problems: Problem[]
+  cache: BillingCache | null
+  today: string | null
+  trouble: string | null
+} {
   const reading = tolerant(() => readBilling(paths))
   if (reading.state === 'corrupt') {
     return {
       billing: null,
       problems: [cacheProblem(`billing-shared.json is corrupt: ${reading.detail}`, BILLING_COMMAND)],
       cache: null,
+      today: null,
       trouble: reading.detail,
     }
   }
-  if (reading.state === 'absent') return { billing: null, problems: [], cache: null, trouble: null }
+  if (reading.state === 'absent') return { billing: null, problems: [], cache: null, today: null, trouble: null }
   const cache = reading.value
   const measureMs = settings.billing.ccusageTimeoutMs + CCUSAGE_KILL_GRACE_MS
   const budget = billingFreshness(cache.ttlMs, CRON_PERIOD_MS['fetch-billing'], START_JITTER_MS, measureMs)
   const { state, ageMs } = judgeFreshness(cache.lastFetched, now, budget)
-  const sameDay = localDate(now, cache.zone) === cache.day
+  // Asking for another zone costs a start 7 ms, so that is left for when this machine's own says that the day is over.
+  const today = localDay(now) === cache.day ? cache.day : localDate(now, cache.zone)
+  const sameDay = today === cache.day
   const { block } = cache
   const going = block !== null && Date.parse(block.endsAt) > now ? block : null
   const { daily, weekly } = cache.budgets
@@ -57,5 +67,5 @@ export function lookAtBilling(
     last_attempt: cache.last_attempt,
   }
   const problems = billingProblems(billing, { now, jobRuns, command: BILLING_COMMAND })
-  return { billing, problems, cache, trouble: null }
+  return { billing, problems, cache, today, trouble: null }
 }

@@ -86,7 +86,7 @@ function dataStale(sight: Sight): Fact {
   if (state === 'fresh' || state === 'stale') return ok('DataStale', labels, 'the billing figures are new enough')
   if (state === 'absent' && sight.registryProblem !== null)
     return unknown('DataStale', labels, 'claude-sessions.yaml cannot be used, so nobody knows whose use to count')
-  if (state === 'absent' && accounts.length === 0)
+  if (state === 'absent' && accounts.length === 0 && !sight.still)
     return ok('DataStale', labels, 'there is no account whose use could be counted')
   const due = Math.max(
     firstCycleAfter('fetch-billing', sight.awakeSince),

@@ -21,9 +21,7 @@ const OF_OTHERS: readonly AlertName[] = ['ChannelBroken', 'NoConfirmedChannel', 
 export function findFacts(sight: Sight): Fact[] {
   const facts = [
     ...fileFacts(sight),
-    ...accountFacts(sight),
-    ...quotaFacts(sight),
-    ...forecastFacts(sight),
+    ...(sight.still ? [ok('AllInactive', {}, 'no account has changed since all were well')] : ofAccounts(sight)),
     ...billingFacts(sight),
     hostOffline(sight),
     ...jobFacts(sight),
@@ -38,6 +36,11 @@ export function findFacts(sight: Sight): Fact[] {
   const judged = new Set(found.map(alertKey))
   const left = sight.states.filter(({ key, name }) => !judged.has(key) && !OF_OTHERS.includes(name))
   return [...found, ...left.map(state => ({ ...leftover(state, sight), severity: state.severity }))]
+}
+
+/** Everything that is judged of one account after the other. */
+export function ofAccounts(sight: Sight): Fact[] {
+  return [...accountFacts(sight), ...quotaFacts(sight), ...forecastFacts(sight)]
 }
 
 /** A key of which nothing that was read speaks any more. */

@@ -69,6 +69,11 @@ export interface Sight {
   settings: Pick<Settings, 'quota' | 'billing'>
   settingsProblem: FileProblem | null
   registryProblem: FileProblem | null
+  /**
+   * Nothing of any account is bad or unknown, and no file that tells of accounts has changed since that was found: they were
+   * not read again. Then `accounts`, `history` and `falseFresh` are empty, and no key is alive.
+   */
+  still: boolean
   /** Empty too where the registry cannot be used; then `registryProblem` says so. */
   accounts: SeenAccount[]
   /** The slot that new sessions use. */

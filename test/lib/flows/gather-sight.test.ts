@@ -120,8 +120,8 @@ describe('one file that is no good hides nothing else', () => {
     mkdirSync(paths.billing)
     mkdirSync(paths.mergedQuota)
     expect((await gather()).troubles.map(trouble => trouble.file)).toEqual([
-      'billing-shared.json',
       'merged-quota-cache.json',
+      'billing-shared.json',
     ])
   })
 })

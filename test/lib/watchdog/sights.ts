@@ -163,6 +163,7 @@ export function sightOf(change: Partial<Sight> = {}): Sight {
     settings: DEFAULT_SETTINGS,
     settingsProblem: null,
     registryProblem: null,
+    still: false,
     accounts: [seen()],
     current: 'slot-1',
     jobs: [jobSeen('refresh-tokens'), jobSeen('fetch-quota'), jobSeen('fetch-billing')],
