@@ -1,6 +1,6 @@
 // An alert: a bad fact with a key, told in episodes. What the watchdog finds, what it remembers, what a channel is handed.
 import * as v from 'valibot'
-import { SEVERITIES } from './status.ts'
+import { SEVERITIES } from './severity.ts'
 
 /** Every alert there is; docs/alerts.md has a section for each, and a test keeps the two in step. */
 export const ALERT_NAMES = [

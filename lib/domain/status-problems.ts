@@ -2,7 +2,8 @@
 import { CLOCK_TOLERANCE_MS } from './freshness.ts'
 import type { FreshFlagFinding } from './quota-cache.ts'
 import type { RunRecord } from './run-record.ts'
-import { type Problem, SEVERITIES, type StatusAccount, type StatusBilling, type StatusJob } from './status.ts'
+import { SEVERITIES } from './severity.ts'
+import type { Problem, StatusAccount, StatusBilling, StatusJob } from './status.ts'
 
 const HOUR_MS = 3_600_000
 export const DAY_MS = 24 * HOUR_MS

@@ -1,6 +1,7 @@
 // What `vigil status` knows, as `--json` prints it. docs/status.schema.json is generated from this.
 import * as v from 'valibot'
 import { POOL_VERDICTS } from './pool.ts'
+import { SEVERITIES } from './severity.ts'
 
 /** A key with what the type cannot say; the words go into the JSON schema. */
 function said<const Schema extends v.GenericSchema>(schema: Schema, text: string) {
@@ -113,7 +114,7 @@ const StatusJob = v.object({
 })
 export type StatusJob = v.InferOutput<typeof StatusJob>
 
-export const SEVERITIES = ['critical', 'warning', 'info'] as const
+export { SEVERITIES }
 
 const Problem = v.object({
   severity: v.picklist(SEVERITIES),
