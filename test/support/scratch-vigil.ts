@@ -53,13 +53,14 @@ export interface ScratchOptions extends Omit<StandInOptions, 'logins'> {
   settings?: string
   /** Where the home stands, e.g. on a small tmpfs. */
   under?: string
+  /** When the logins were made, ms; now, unless the date is a made-up one. */
+  madeAt?: number
 }
 
 export async function scratchVigil(options: ScratchOptions = {}): Promise<ScratchVigil> {
-  const { count = 1, expiresInMin = 5, settings = '', under = tmpdir(), ...standInOptions } = options
+  const { count = 1, expiresInMin = 5, settings = '', under = tmpdir(), madeAt, ...standInOptions } = options
   const home = mkdtempSync(join(under, 'vigil-home-'))
-  const now = Date.now()
-  const logins = makeLogins(count, now, { expiresInMs: expiresInMin * 60_000 })
+  const logins = makeLogins(count, madeAt ?? Date.now(), { expiresInMs: expiresInMin * 60_000 })
   const dir = (n: number) => join(home, n === 0 ? '.claude' : `.claude-${String(n).padStart(4, '0')}`)
   logins.forEach((login, n) => {
     writeConfigDir(dir(n), n === 0 ? join(home, '.claude.json') : join(dir(n), '.claude.json'), login)

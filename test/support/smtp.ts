@@ -15,6 +15,8 @@ export interface MailAnswers {
   rcpt?: (address: string) => string | null
   data?: () => string | null
   auth?: () => string | null
+  /** Awaited with the mail kept, before its 250 is said. */
+  before250?: () => Promise<void>
 }
 
 export async function startMailServer(
@@ -50,7 +52,8 @@ export async function startMailServer(
         const from = envelope.mailFrom === false ? '' : envelope.mailFrom.address
         const to = envelope.rcptTo.map(({ address }) => address)
         mails.push({ from, to, text: Buffer.concat(chunks).toString('utf8') })
-        done(null, '2.0.0 kept')
+        const told = answers.before250?.() ?? Promise.resolve()
+        told.then(() => done(null, '2.0.0 kept'))
       })
     },
   })
