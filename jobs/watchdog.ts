@@ -2,17 +2,17 @@
 // Reads everything in session-health/ and config/; writes alerts.json and history.sqlite.
 
 import { gatherSight } from '../lib/flows/gather-sight.ts'
+import { judgeSight } from '../lib/flows/judge-sight.ts'
 import { remember } from '../lib/flows/remember.ts'
 import { closeWatch, openWatch } from '../lib/flows/watch.ts'
 import { runJob } from '../lib/job.ts'
-import { findFacts } from '../lib/watchdog/find-facts.ts'
 
 await runJob(
   'watchdog',
   async run => {
     const watch = await openWatch(run)
     const sight = await gatherSight(run.paths, run.settingsError ?? run.settings, run.now, watch.file)
-    const { file, decisions } = await closeWatch(watch, findFacts(sight), run)
+    const { file, decisions } = await closeWatch(watch, await judgeSight(sight), run)
     remember(sight, watch.loaded.file.lastRunAt, file, decisions, run)
   },
   { evenWithoutSettings: true },

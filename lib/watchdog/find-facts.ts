@@ -2,12 +2,9 @@
 // would leave it as it is for ever.
 import { type AlertName, type AlertState, alertKey, type Fact } from '../domain/alert.ts'
 import { accountFacts } from './account-facts.ts'
-import { billingFacts } from './billing-facts.ts'
-import { fileFacts } from './file-facts.ts'
 import { forecastFacts } from './forecast-facts.ts'
-import { jobFacts } from './job-facts.ts'
 import { ok, unknown } from './make-fact.ts'
-import { hostOffline } from './offline-facts.ts'
+import { otherFacts, stillFacts } from './other-facts.ts'
 import { quotaFacts } from './quota-facts.ts'
 import type { Sight } from './sight.ts'
 
@@ -19,13 +16,8 @@ const OF_OTHERS: readonly AlertName[] = ['ChannelBroken', 'NoConfirmedChannel', 
  * In facts that are not bad, `text.summary` is the reason for the verdict.
  */
 export function findFacts(sight: Sight): Fact[] {
-  const facts = [
-    ...fileFacts(sight),
-    ...(sight.still ? [ok('AllInactive', {}, 'no account has changed since all were well')] : ofAccounts(sight)),
-    ...billingFacts(sight),
-    hostOffline(sight),
-    ...jobFacts(sight),
-  ]
+  if (sight.still) return stillFacts(sight)
+  const facts = [...ofAccounts(sight), ...otherFacts(sight)]
   if (sight.states.length === 0) return facts
   const severities = new Map(sight.states.map(({ key, severity }) => [key, severity]))
   // How bad it was is nothing that an ok or an unknown changes.
