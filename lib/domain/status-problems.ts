@@ -132,7 +132,7 @@ export function endingWords(leftMs: number): string {
   return leftMs <= 0 ? 'the end of its login has passed' : `its login ends in ${roughSpan(leftMs)}`
 }
 
-export function roughSpan(ms: number): string {
+function roughSpan(ms: number): string {
   const [count, unit] = ms >= 2 * DAY_MS ? [Math.floor(ms / DAY_MS), 'day'] : [Math.floor(ms / HOUR_MS), 'hour']
   return count === 0 ? 'less than an hour' : `${count} ${unit}${count === 1 ? '' : 's'}`
 }

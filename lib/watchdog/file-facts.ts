@@ -5,9 +5,9 @@ import { bad, fewLines, ok, statesOf, unknown } from './make-fact.ts'
 import type { FileProblem, SeenBilling, Sight } from './sight.ts'
 
 /** All that Vigil writes in a month, logs included, is a few MB; with this little left, the next full log or core dump ends it. */
-export const LOW_BYTES = 50 * 1024 * 1024
+const LOW_BYTES = 50 * 1024 * 1024
 /** File systems keep about this much for root, and slow down before it. */
-export const LOW_SHARE = 0.01
+const LOW_SHARE = 0.01
 
 const MERGED = 'merged-quota-cache.json'
 const BILLING = 'billing-shared.json'

@@ -13,7 +13,7 @@ const OTHER_LOOK_BACK_MS = 24 * HOUR_MS
 export const LONGEST_LOOK_BACK_MS = 24 * HOUR_MS
 
 /** Below this nothing that is spent can be a surprise yet, and history need not be opened. */
-export const WORTH_A_LOOK_PERCENT = 30
+const WORTH_A_LOOK_PERCENT = 30
 
 /** Paid use is reported late; one hour holds a dozen measurements. */
 const PAID_LOOK_BACK_MS = HOUR_MS

@@ -90,6 +90,9 @@ function isMended(seen: SeenJob, sight: Sight): string | null {
   if (record === null || record.ended_at === null || job.state === 'killed') return null
   if (refusedFiles(seen) && sight.settingsProblem === null && sight.registryProblem === null)
     return 'its settings can be used again; it has not run since'
+  const slept = sight.awakeSince !== null && record.ended_at <= sight.awakeSince
+  if (slept && sight.now < firstCycleAfter(job.job as JobName, sight.awakeSince))
+    return 'the machine slept; it has not run since'
   const answeredAt = record.failure === 'network' ? lastAnswerAt(sight.jobs) : null
   if (answeredAt !== null && answeredAt > record.ended_at) return 'the network is there again; it has not run since'
   return null

@@ -4,7 +4,7 @@ import type { AlertState, Severity } from '../domain/alert.ts'
 import { isTold } from './make-fact.ts'
 
 /** A figure that hovers at a level must not begin a new episode with every measurement. */
-export const CLEARS_BELOW_PERCENT = 5
+const CLEARS_BELOW_PERCENT = 5
 
 export interface LevelVerdict {
   level: number

@@ -20,7 +20,8 @@ export function hostOffline(sight: Sight): Fact {
   const asking = sight.jobs.filter(({ job }) => ASKING.includes(job.job))
   const failing = asking.filter(({ record }) => record !== null && proofsOf(record) > 0)
   const answeredAt = lastAnswerAt(sight.jobs)
-  const since = failing.filter(({ record }) => answeredAt === null || record!.ended_at! > answeredAt)
+  const unanswered = failing.filter(({ record }) => record!.ended_at! > (answeredAt ?? 0))
+  const since = unanswered.filter(({ record }) => record!.ended_at! > (sight.awakeSince ?? 0))
   const proofs = since.reduce((sum, { record }) => sum + proofsOf(record!), 0)
   if (proofs >= PROOFS) {
     const jobs = since.map(({ job }) => job.job)
@@ -39,6 +40,9 @@ export function hostOffline(sight: Sight): Fact {
   }
   // A run that is under way hides what the one before it met.
   const hidden = asking.some(({ record, job }) => record?.outcome === 'running' && job.streak?.kind === 'failed')
+  // What was so before a sleep may be over.
+  if (since.length < unanswered.length)
+    return unknown('HostOffline', {}, 'the machine slept, and the jobs have not asked anybody since')
   if (hidden || asking.some(({ trouble }) => trouble !== null))
     return unknown('HostOffline', {}, 'a run is at it, or a run record cannot be read')
   return ok('HostOffline', {}, 'what the jobs asked for came through')

@@ -1,5 +1,4 @@
 // How long nothing of an account can become bad by time alone, while every file that tells of it stays as it is.
-import type { AlertState } from '../domain/alert.ts'
 import { judgeFreshness } from '../domain/freshness.ts'
 import { learnedEnd } from '../domain/login-state.ts'
 import { DAY_MS } from '../domain/status-problems.ts'
@@ -11,15 +10,11 @@ import type { Sight } from './sight.ts'
 const LONGEST_MS = 10 * MINUTE_MS
 const FIRST_ENDING_MS = 7 * DAY_MS
 
-/** A key that is alive needs a verdict in every look, and one that is not may become so. */
-export function mayBeStill(states: readonly AlertState[]): boolean {
-  return states.length === 0
-}
-
 /** @returns until when (not included), ms; null = something is bad or unknown, or may be at any moment */
 export function stillUntil(sight: Sight): number | null {
   const { now, settings, accounts } = sight
-  if (!mayBeStill(sight.states) || sight.registryProblem !== null || sight.settingsProblem !== null) return null
+  // A key that is alive needs a verdict in every look.
+  if (sight.states.length > 0 || sight.registryProblem !== null || sight.settingsProblem !== null) return null
   if (sight.troubles.length > 0 || sight.falseFresh.length > 0 || sight.history === null) return null
   if (ofAccounts(sight).some(({ verdict }) => verdict !== 'ok')) return null
   const times = accounts.flatMap(({ account, state }) => {

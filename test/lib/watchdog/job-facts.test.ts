@@ -251,6 +251,15 @@ describe('HostOffline', () => {
     const again = jobSeen('fetch-quota', { ...noNet(2, {}), outcome: 'running', ended_at: null, failure: null }, true)
     expect(verdict(sightOf({ jobs: [refresh, again, billing] }), 'HostOffline')).toBe('unknown')
   })
+  it('what the jobs met before a sleep may be over', () => {
+    const met = jobs({}, noNet(3, one))
+    expect(verdict({ ...met, awakeSince: NOW - MINUTE_MS - 1 }, 'HostOffline')).toBe('bad')
+    const before = { ...met, awakeSince: NOW - MINUTE_MS }
+    expect(verdict(before, 'HostOffline')).toBe('unknown')
+    expect(verdict(before, FAILED)).toBe('unknown')
+    const later = jobs({}, noNet(3, one, { ended_at: NOW - 8 * MINUTE_MS, started_at: NOW - 9 * MINUTE_MS }))
+    expect(verdict({ ...later, awakeSince: NOW - 7 * MINUTE_MS }, FAILED)).toBe('bad')
+  })
   it('is told as an info, since the first of them', () => {
     expect(factOf(jobs({}, noNet(2, one)), 'HostOffline')).toMatchObject({
       severity: 'info',
