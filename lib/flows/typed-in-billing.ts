@@ -2,6 +2,7 @@
 import type { AccountBilling, SourceReport } from '../domain/billing.ts'
 import type { Run } from '../job.ts'
 import { readSubscription } from '../store/subscription.ts'
+import { localDay } from './known-billing.ts'
 
 /** Its time is the file's own: when the figures were typed in. */
 export async function typedIn(
@@ -21,14 +22,18 @@ export async function typedIn(
     return none('failed', `subscription.yaml is wrong: ${reading.problems.join('; ')}`)
   }
   const { costTodayUsd, costWeekUsd, measuredAt } = reading
+  // What was typed in before midnight is of another day than today, and before a Monday of another week.
+  const sameDay = localDay(measuredAt) === day
+  const sameWeek = sameDay || new Date(`${day}T00:00:00Z`).getUTCDay() !== 1
   const billing: AccountBilling = {
-    costTodayUsd,
-    costWeekUsd,
+    costTodayUsd: sameDay ? costTodayUsd : null,
+    costWeekUsd: sameWeek ? costWeekUsd : null,
     block: null,
     source: 'subscription',
     measuredAt,
     day,
     unpricedModels: [],
   }
-  return { billing, report: { source: 'subscription', outcome: 'ok', measuredAt, reason: 'typed in by hand' } }
+  const reason = sameDay ? 'typed in by hand' : 'typed in by hand, on a day that is over'
+  return { billing, report: { source: 'subscription', outcome: 'ok', measuredAt, reason } }
 }
