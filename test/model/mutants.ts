@@ -37,6 +37,7 @@ const afterFailure =
     },
   })
 
+/** Takes out the promises of this kind. */
 const without = (kind: OutboxEntry['kind']) =>
   afterStep(after => ({ ...after, outbox: after.outbox.filter(entry => entry.kind !== kind) }))
 
@@ -55,9 +56,10 @@ export const LISTED: Record<string, Mutant> = {
   }),
   'drops what is undelivered on resolve': afterStep((after, before) => ({
     ...after,
-    outbox: after.outbox.filter(({ key }) => !wasOn(before, key) || wasOn(after, key)),
+    outbox: after.outbox.filter(({ key, kind }) => kind === 'resolved' || !wasOn(before, key) || wasOn(after, key)),
   })),
   'ignores inhibition': afterStep((after, _, now, rules) => {
+    if (after.silences.length > 0) return after
     const silent = after.states.filter(
       state =>
         state.phase === 'firing' && Object.keys(state.told).length === 0 && after.flaps[state.key]?.since == null,

@@ -166,9 +166,11 @@ function marked(
     else if (left !== undefined) violation('mark', `${entry.id} is still in the outbox`)
     else {
       ear.taken.set(entry.id, true)
+      if (entry.kind === 'calm') ear.flaps.delete(entry.key)
       const heard = ear.heard.get(`${entry.key}#${entry.episode}`)
       // A repeat counts from here, though it may have been shown before by one that did not say so.
       if (heard !== undefined) heard.lastOnMono = memory.mono
+      if (heard !== undefined && entry.kind === 'firing') heard.marked += 1
     }
   }
   if (after.outbox.length > before.outbox.length) violation('mark', 'made a new entry')

@@ -146,7 +146,7 @@ export const worldPlan: fc.Arbitrary<WorldPlan> = fc.record({
   // 2026-02-09, 08:00 or 22:10 UTC.
   startAt: fc.constantFrom(1_770_624_000_000, 1_770_675_000_000),
   chatty: fc.boolean(),
-  dropsKnownIds: fc.constant(process.env['VIGIL_MODEL_DROPS'] === '1'),
+  dropsKnownIds: fc.boolean(),
   happenings: fc.array(happening, { minLength: 1, maxLength: 70, size: 'max' }),
 })
 

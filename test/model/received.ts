@@ -17,6 +17,8 @@ const MINUTE = 60_000
 /** All that one channel took for one key in one episode. */
 export interface Heard {
   firing: number
+  /** And of how many of them the file knows. */
+  marked: number
   /** Other messages that say it is on. */
   others: number
   lastFiringMono: number
@@ -33,7 +35,7 @@ export interface Ear {
   taken: Map<string, boolean>
   /** Episodes that it was told of and not of their end. */
   believes: Set<string>
-  /** Keys of which it was promised `flapping`, and no `calm` yet. */
+  /** Keys of which it was promised `flapping`, and had no `calm` yet. */
   flaps: Set<string>
   /** No entry can wait for a later try after this. */
   cleanFromMono: number
@@ -147,16 +149,19 @@ function forget(ear: Ear, key: string): void {
 }
 
 export function nothingHeard(): Heard {
-  return { firing: 0, others: 0, lastFiringMono: 0, lastOnMono: 0, worst: null, over: false }
+  return { firing: 0, marked: 0, others: 0, lastFiringMono: 0, lastOnMono: 0, worst: null, over: false }
 }
 
+/** A calm that says it is on counts as one; what the watchdog does not know to be heard may come again, with its new severity. */
 function hearFiring(heard: Heard, notice: Notice, moment: SendMoment): void {
-  // A calm that says it is on counts as one.
-  const isNext = notice.n > heard.firing && notice.n <= heard.firing + heard.others + 1
+  const isNext = notice.n > heard.marked && notice.n <= heard.firing + heard.others + 1
   if (!isNext && heard.firing > 0) violation('count', `${notice.id} is number ${notice.n}`)
-  if (heard.firing > 0 && moment.mono - heard.lastFiringMono < moment.repeatEveryMs)
-    violation('repeat-early', `${notice.id} after ${(moment.mono - heard.lastFiringMono) / MINUTE} min`)
-  heard.firing += 1
+  if (notice.n > heard.firing) {
+    const sinceMs = moment.mono - heard.lastFiringMono
+    if (heard.firing > 0 && sinceMs < moment.repeatEveryMs)
+      violation('repeat-early', `${notice.id} after ${sinceMs / MINUTE} min`)
+    heard.firing += 1
+  }
   heard.lastFiringMono = moment.mono
 }
 

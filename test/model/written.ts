@@ -158,7 +158,7 @@ function checkPromise(memory: Memory, entry: OutboxEntry, after: AlertsFile, now
   if (kind === 'combined' && heard.firing > 0 && [...ear.taken].some(isMarked)) violation('combined-though-told', id)
   if (kind === 'firing' && heard.firing > 0 && isAcked(after, key, now, entry.episode)) violation('acked', id)
   if (kind === 'flapping') ear.flaps.add(key)
-  if (kind === 'calm' && !ear.flaps.delete(key)) violation('calm-without-flapping', id)
+  if (kind === 'calm' && !ear.flaps.has(key)) violation('calm-without-flapping', id)
   const truth = memory.truths.get(key)
   if (truth === undefined || isSelfFound(key)) return
   const { muted, unmutedRuns } = truth.muting[minSeverity]
