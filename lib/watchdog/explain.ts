@@ -2,7 +2,7 @@
 import { type AlertState, type AlertsFile, type ChannelSpec, isAtLeast } from '../domain/alert.ts'
 import { ALERT_RULES } from '../domain/alert-rules.ts'
 import { heldBy } from './deliver.ts'
-import { ackOf, matches, mutingKey, silenceOf } from './quiet.ts'
+import { ackOf, isQuiet, matches, mutingKey, silenceOf } from './quiet.ts'
 import type { WatchRules } from './step.ts'
 
 /** The keys that a person may mean: the key itself, its name alone, or the beginning of either before a `*`. */
@@ -76,7 +76,7 @@ function channelText(
     ({ key, episode, channel: name }) => key === state.key && episode === state.episode && name === channel.name,
   )
   if (entry !== undefined) {
-    const why = heldBy(file, entry, channel, now, rules) ?? 'it goes out with the next run'
+    const why = heldBy(file, entry, channel, now, isQuiet(rules.quietHours, now)) ?? 'it goes out with the next run'
     const error = entry.last_error === null ? '' : `; the last try said: ${entry.last_error}`
     return `${entry.kind} was promised at ${iso(entry.at)} and waits: ${why}${error}`
   }

@@ -90,7 +90,7 @@ export function promises(
       const { name } = channel
       const flap = flaps[state.key]
       if (flapping.began.has(state.key)) {
-        withdraw(waits(state, name, 'firing', 'escalated'))
+        withdraw(waits(state, name, 'firing', 'escalated', 'calm'))
         promise(state, name, 'flapping', `flap${seconds(flap!.since)}`, 'it comes and goes')
         flaps[state.key] = { ...flaps[state.key]!, told: [...flaps[state.key]!.told, name] }
         continue
