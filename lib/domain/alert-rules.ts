@@ -12,7 +12,7 @@ export interface AlertRule {
   keepMs: number
   /** False for what happened and is not a lasting state: it is told once and ends by itself, without a word. */
   lasts: boolean
-  /** Cannot be seen for so long, ms: `NoData` says so. */
+  /** Cannot be seen for so long, ms: `NoData` says so. Infinite where DataStale says it of the figures themselves. */
   unknownMs: number
   /** The keys whose firing makes this one needless. */
   mutedBy: (fact: Pick<Fact, 'labels'>) => string[]
@@ -29,16 +29,17 @@ const plain: AlertRule = {
 }
 const twice: AlertRule = { ...plain, confirm: 2 }
 const event: AlertRule = { ...plain, keepMs: 10 * MINUTE_MS, lasts: false }
+const ofFigures = { unknownMs: Number.POSITIVE_INFINITY }
 const offline = ['HostOffline']
 
 export const ALERT_RULES: Record<AlertName, AlertRule> = {
   AllInactive: { ...twice, forMs: MINUTE_MS, mutedBy: () => offline },
   AccountInactive: { ...plain, mutedBy: () => ['AllInactive'] },
   LoginEnding: { ...plain, mutedBy: ({ labels }) => [alertKey({ name: 'AccountInactive', labels: slotOf(labels) })] },
-  QuotaHigh: { ...twice, mutedBy: () => ['AllInactive'] },
-  QuotaRunsOut: { ...plain, confirm: 3, forMs: 10 * MINUTE_MS },
-  BudgetHigh: twice,
-  PaidWhilePlanLeft: twice,
+  QuotaHigh: { ...twice, ...ofFigures, mutedBy: () => ['AllInactive'] },
+  QuotaRunsOut: { ...plain, ...ofFigures, confirm: 3, forMs: 10 * MINUTE_MS },
+  BudgetHigh: { ...twice, ...ofFigures },
+  PaidWhilePlanLeft: { ...twice, ...ofFigures },
   DataStale: { ...twice, mutedBy: ({ labels }) => staleSources(labels) },
   CacheCorrupt: plain,
   SettingsWrong: plain,
