@@ -71,6 +71,7 @@ function cleanNotice(notice: Notice): Notice {
   const { summary, details, remedy, affects } = notice.text
   return {
     ...notice,
+    key: cleanText(notice.key),
     labels: Object.fromEntries(Object.entries(notice.labels).map(([key, value]) => [key, cleanText(value)])),
     text: {
       summary: cleanText(summary),

@@ -160,7 +160,7 @@ describe('a server that cannot be trusted', () => {
 })
 
 describe('a server that falls silent', () => {
-  it('after the whole mail costs no more than its time, and its connection', async test => {
+  it('after the whole mail costs no more than its time, and its connection', { timeout: 60_000 }, async test => {
     let data = false
     const server = await serveLines(test, line => {
       if (line.startsWith('EHLO')) return '250 here'

@@ -64,11 +64,12 @@ describe('a channel', () => {
       }),
     )
     const text = { summary: 'a\nb', details: ['hunter2-hunter2'], remedy: 'c\u0007', affects: '\u202ed' }
-    const result = await echo.send(message([notice({ text, labels: { slot: 's\r\n1' } })]), context())
+    const result = await echo.send(message([notice({ text, labels: { slot: 's\r\n1' }, key: 'K{s\r\n1}' })]), context())
     expect(result.detail).toBe('took [redacted]')
     expect(got!.notices[0]).toMatchObject({
       text: { summary: 'a b', details: ['[redacted]'], remedy: 'c', affects: 'd' },
       labels: { slot: 's 1' },
+      key: 'K{s 1}',
     })
   })
 })
