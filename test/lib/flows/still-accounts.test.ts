@@ -97,11 +97,12 @@ test.each<[string, () => void, string[]]>([
 })
 
 test('a file with its old size and its old time is another all the same', async () => {
-  await look()
   const path = join(paths.slots, 'b.json')
-  const text = readFileSync(path, 'utf8')
-  writeFileSync(path, text.replace('"usedPercent":20', '"usedPercent":99'))
-  utimesSync(path, new Date(NOW - HOUR_MS), new Date(NOW - HOUR_MS))
+  utimesSync(path, 1_700_000_000, 1_700_000_000)
+  await look()
+  expect((await look()).still).toBe(true)
+  writeFileSync(path, readFileSync(path, 'utf8').replace('"usedPercent":20', '"usedPercent":99'))
+  utimesSync(path, 1_700_000_000, 1_700_000_000)
   expect(bad(await look())).toEqual(['QuotaHigh'])
 })
 
@@ -149,8 +150,14 @@ test.each<[string, () => void]>([
 
 test('a file that changed just now may change again without a trace, so nothing is kept', async () => {
   const now = Date.now()
-  slot('a', '.claude', now - NOW + 2 * HOUR_MS)
-  const early = () => gatherSight(paths, DEFAULT_SETTINGS, now, emptyAlerts(now))
-  await early()
-  expect((await early()).still).toBe(false)
+  for (const [name, dir] of [
+    ['a', '.claude'],
+    ['b', '.claude-b'],
+  ] as const)
+    slot(name, dir, NOW - now + MINUTE_MS)
+  const lookAt = (at: number) => gatherSight(paths, DEFAULT_SETTINGS, at, emptyAlerts(at))
+  await lookAt(now)
+  expect((await lookAt(now)).still).toBe(false)
+  await lookAt(now + MINUTE_MS)
+  expect((await lookAt(now + MINUTE_MS)).still).toBe(true)
 })
