@@ -19,14 +19,13 @@ const HOLDS_MS = 5 * MINUTE_MS
 /** For so long an end is repeated, in case a peer was away. */
 const RESOLVED_FOR_MS = 5 * MINUTE_MS
 
-/** Accepted when one peer took it: the next run tells all of them again. */
+/** Accepted when one peer took it: the next run tells all of them again. An empty list is sent too: it shows that they are there. */
 export async function mirrorAlerts(
   target: MirrorTarget,
   states: AlertState[],
   context: SendContext,
 ): Promise<SendResult> {
   const alerts = alertmanagerAlerts(states, target, context.now)
-  if (alerts.length === 0) return accepted('nothing fires')
   const headers = {
     'Content-Type': 'application/json',
     ...(target.token === null ? {} : { Authorization: `Bearer ${target.token}` }),
@@ -41,7 +40,7 @@ export async function mirrorAlerts(
     ),
   )
   const failed = results.filter(({ outcome }) => outcome !== 'accepted')
-  if (failed.length === 0) return accepted(`${alerts.length} alerts`)
+  if (failed.length === 0) return accepted(alerts.length === 1 ? '1 alert' : `${alerts.length} alerts`)
   const why = failed.map(({ detail }) => detail).join('; ')
   if (failed.length < results.length) return accepted(`${failed.length} of ${results.length} peers failed: ${why}`)
   return { ...(failed.find(({ outcome }) => outcome === 'retry') ?? failed[0]!), detail: why }

@@ -75,7 +75,8 @@ it('two runs of the watchdog are one notification, and the end is another', asyn
     return Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(text)?.[1])
   }
 
-  expect(await send({}, now)).toEqual({ outcome: 'accepted', detail: '1 alerts' })
+  expect(await send({ phase: 'pending' }, now)).toEqual({ outcome: 'accepted', detail: '0 alerts' })
+  expect(await send({}, now)).toEqual({ outcome: 'accepted', detail: '1 alert' })
   await expect.poll(() => told().length, SOON).toBe(1)
   expect(await send({}, now + 60_000)).toMatchObject({ outcome: 'accepted' })
   // It has thought about the second one, twice, and found that it had told that already.

@@ -220,10 +220,14 @@ describe('a mirror', () => {
     expect(receiver.received[0]).toMatchObject({ path: '/api/v2/alerts' })
     expect(receiver.received[0]!.headers['authorization']).toBe('Bearer tok-from-env')
   })
-  it('has nothing to say where nothing fires, and connects to nobody', async () => {
-    const { mirrors } = open(hook('kind: alertmanager, peers: ["http://127.0.0.1:1"]'))
-    expect(await mirrors[0]!.send([state({ phase: 'pending' })], context())).toMatchObject({ outcome: 'accepted' })
-    expect(await mirrors[0]!.send([state()], context())).toMatchObject({ outcome: 'retry' })
+  it('is asked whether it is there where nothing fires', async () => {
+    receiver = await startReceiver()
+    const { mirrors } = open(hook(`kind: alertmanager, url: "${receiver.url}"`))
+    const pending = [state({ phase: 'pending' })]
+    expect(await mirrors[0]!.send(pending, context())).toEqual({ outcome: 'accepted', detail: '0 alerts' })
+    expect(receiver.received[0]!.body).toBe('[]')
+    await receiver.close()
+    expect(await mirrors[0]!.send(pending, context())).toMatchObject({ outcome: 'retry' })
   })
 })
 
