@@ -5,6 +5,8 @@ import type { PastFigure, Sight } from './sight.ts'
 
 /** From measuring to publishing a run takes this long at most; what is told twice is kept once. */
 const LATE_MS = 2 * MINUTE_MS
+/** From a run's end to its record on the disk. */
+const LATE_RUN_MS = 10_000
 
 export interface RememberedRun {
   job: string
@@ -31,7 +33,8 @@ export function historyEntries(
     return measured
   })
   const runs = jobs.flatMap(({ record }) => {
-    if (record === null || (record.ended_at ?? record.started_at) < from || !isWorthIt(record)) return []
+    if (record === null || record.ended_at === null || !isWorthIt(record)) return []
+    if (lastRunAt !== null && record.ended_at < lastRunAt - LATE_RUN_MS) return []
     const { job, run_id: runId, started_at: startedAt, ended_at: endedAt, outcome } = record
     return [{ job, runId, startedAt, endedAt, outcome }]
   })

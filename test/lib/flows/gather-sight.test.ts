@@ -191,6 +191,14 @@ describe('what is remembered', () => {
     expect(historyEntries(sight, NOW + MINUTE_MS + 1).figures).toEqual([])
   })
   it.each([
+    [NOW - MINUTE_MS + 10_000, 1],
+    [NOW - MINUTE_MS + 10_001, 0],
+  ])('of a run that ended a minute ago, with the last look at %i: %i', async (lastRunAt, count) => {
+    layOut()
+    write(join(paths.runs, 'fetch-quota.json'), recordOf('fetch-quota', { counters: { requests: 1 } }))
+    expect(historyEntries(await gather(), lastRunAt).runs).toHaveLength(count)
+  })
+  it.each([
     ['that found nothing to do', { counters: { skipped_fresh: 3 } }, 0],
     ['that is at it', { outcome: 'running', ended_at: null, streak: { kind: 'ok', count: 1, since: 0 } }, 0],
     ['that asked somebody', { counters: { requests: 1 } }, 1],
