@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   type AccountBilling,
@@ -9,7 +8,6 @@ import {
   ttlForBurnRate,
 } from '../../../lib/domain/billing.ts'
 import { type BillingInput, mergeBilling, stillGood } from '../../../lib/domain/billing-merge.ts'
-import { judgeFreshness } from '../../../lib/domain/freshness.ts'
 
 const NOW = Date.parse('2026-11-20T12:00:00Z')
 const MIN = 60_000
@@ -211,59 +209,4 @@ describe('figures that are kept', () => {
   it('lose a block that has ended', () => {
     expect(stillGood(account(), DAY, Date.parse('2026-11-20T16:00:00Z'))?.block).toBeNull()
   })
-})
-
-it('whatever fails in whatever order, lastFetched moves only with new figures, and old ones are never judged fresh', () => {
-  const step = fc.record({
-    gapMs: fc.integer({ min: 1000, max: 40 * MIN }),
-    first: fc.constantFrom('ok', 'failed'),
-    second: fc.constantFrom('ok', 'failed'),
-    hand: fc.boolean(),
-    crash: fc.boolean(),
-    rate: fc.constantFrom(0, 2, 9),
-  })
-  fc.assert(
-    fc.property(fc.array(step, { minLength: 1, maxLength: 30 }), steps => {
-      let now = NOW
-      let known: BillingCache | null = null
-      const measured: Record<string, number | null> = { 'slot-1': null, 'slot-2': null }
-      for (const { gapMs, first, second, hand, crash, rate } of steps) {
-        now += gapMs
-        if (decide(known, { now, requestedAt: now }).do === 'measure' && !crash) {
-          const fresh = (slot: string, outcome: string): AccountBilling | null => {
-            if (outcome === 'ok') {
-              measured[slot] = now
-              return account({
-                measuredAt: now,
-                block: block({ endsAt: '2026-12-30T00:00:00Z', burnRateUsdPerHour: rate }),
-              })
-            }
-            return stillGood(known?.byAccount[slot], DAY, now)
-          }
-          const accounts = [
-            { slot: 'slot-1', billing: fresh('slot-1', first) },
-            { slot: 'slot-2', billing: fresh('slot-2', second) },
-          ]
-          const failed = first !== 'ok' || second !== 'ok'
-          known = mergeBilling(
-            input({
-              now,
-              accounts,
-              byHand: hand ? account({ source: 'subscription', measuredAt: NOW, block: null }) : null,
-              attempt: { at: now, outcome: failed ? 'failed' : 'ok', reason: '' },
-              failures: failed ? (known?.failures ?? 0) + 1 : 0,
-            }),
-          )
-        }
-        if (known === null || known.lastFetched === null) continue
-        const oldest = known.source === 'subscription' ? NOW : Math.min(measured['slot-1']!, measured['slot-2']!)
-        expect(known.lastFetched).toBe(oldest)
-        const budget = billingFreshness(known.ttlMs, MIN, 20_000, 62_000)
-        if (now - oldest > budget.freshForMs)
-          expect(judgeFreshness(known.lastFetched, now, budget).state).not.toBe('fresh')
-        expect(budget.freshForMs).toBeLessThan(8 * MIN)
-      }
-    }),
-    { numRuns: 500 },
-  )
 })
