@@ -32,7 +32,7 @@ export const Severity = v.picklist(SEVERITIES)
 export type Severity = v.InferOutput<typeof Severity>
 
 /** The words of an alert. Figures stand here and never in the key, so that an episode is one though its figures move. */
-export const AlertText = v.object({
+const AlertText = v.object({
   /** What is wrong: one sentence, without a full stop. */
   summary: v.string(),
   /** More lines, each a finding of its own. */
@@ -110,7 +110,7 @@ export type AlertState = v.InferOutput<typeof AlertState>
  * - `combined`: it fired and is over, to a channel that could not be told in between.
  * - `flapping`, `calm`: it comes and goes; it stopped doing so.
  */
-export const NOTICE_KINDS = ['firing', 'escalated', 'resolved', 'combined', 'flapping', 'calm'] as const
+const NOTICE_KINDS = ['firing', 'escalated', 'resolved', 'combined', 'flapping', 'calm'] as const
 export type NoticeKind = (typeof NOTICE_KINDS)[number]
 
 /** A message that is promised to one channel and not yet accepted by it. */

@@ -7,7 +7,7 @@ export const MINUTE_MS = 60_000
 export const HOUR_MS = 60 * MINUTE_MS
 export const START = Date.UTC(2026, 1, 8, 12, 36)
 
-export const RULES: WatchRules = {
+const RULES: WatchRules = {
   channels: [
     { name: 'desktop', minSeverity: 'warning', confirms: false },
     { name: 'email', minSeverity: 'warning', confirms: true },
