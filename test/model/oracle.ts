@@ -166,7 +166,7 @@ function marked(
     else if (left !== undefined) violation('mark', `${entry.id} is still in the outbox`)
     else {
       ear.taken.set(entry.id, true)
-      if (entry.kind === 'calm') ear.flaps.delete(entry.key)
+      if (entry.kind === 'calm') ear.flaps.set(entry.key, ear.flaps.get(entry.key)! - 1)
       const heard = ear.heard.get(`${entry.key}#${entry.episode}`)
       // A repeat counts from here, though it may have been shown before by one that did not say so.
       if (heard !== undefined) heard.lastOnMono = memory.mono

@@ -35,8 +35,8 @@ export interface Ear {
   taken: Map<string, boolean>
   /** Episodes that it was told of and not of their end. */
   believes: Set<string>
-  /** Keys of which it was promised `flapping`, and had no `calm` yet. */
-  flaps: Set<string>
+  /** By key: how often `flapping` was promised, less the `calm` that it took. */
+  flaps: Map<string, number>
   /** No entry can wait for a later try after this. */
   cleanFromMono: number
   refusedMono: number | null
@@ -46,7 +46,7 @@ export const newEar = (): Ear => ({
   heard: new Map(),
   taken: new Map(),
   believes: new Set(),
-  flaps: new Set(),
+  flaps: new Map(),
   cleanFromMono: 0,
   refusedMono: null,
 })

@@ -157,8 +157,9 @@ function checkPromise(memory: Memory, entry: OutboxEntry, after: AlertsFile, now
   const isMarked = ([one, marked]: [string, boolean]) => marked && one.startsWith(`${idOf(entry)}#f`)
   if (kind === 'combined' && heard.firing > 0 && [...ear.taken].some(isMarked)) violation('combined-though-told', id)
   if (kind === 'firing' && heard.firing > 0 && isAcked(after, key, now, entry.episode)) violation('acked', id)
-  if (kind === 'flapping') ear.flaps.add(key)
-  if (kind === 'calm' && !ear.flaps.has(key)) violation('calm-without-flapping', id)
+  const flaps = ear.flaps.get(key) ?? 0
+  if (kind === 'flapping') ear.flaps.set(key, flaps + 1)
+  if (kind === 'calm' && flaps === 0) violation('calm-without-flapping', id)
   const truth = memory.truths.get(key)
   if (truth === undefined || isSelfFound(key)) return
   const { muted, unmutedRuns } = truth.muting[minSeverity]
