@@ -2,7 +2,7 @@
 import { alertKey, type Fact } from '../domain/alert.ts'
 import { shiftDate } from '../domain/spend.ts'
 import { staleBilling } from '../domain/status-problems.ts'
-import { firstCycleAfter } from './cycles.ts'
+import { firstCycleAfter, firstFiguresBy } from './cycles.ts'
 import { judgeLevels } from './levels.ts'
 import { bad, ok, stateOf, statesOf, unknown } from './make-fact.ts'
 import type { SeenBilling, Sight } from './sight.ts'
@@ -90,7 +90,7 @@ function dataStale(sight: Sight): Fact {
     return ok('DataStale', labels, 'there is no account whose use could be counted')
   const due = Math.max(
     firstCycleAfter('fetch-billing', sight.awakeSince),
-    state === 'absent' ? firstCycleAfter('fetch-billing', sight.firstSeenAt) : 0,
+    state === 'absent' ? firstFiguresBy('fetch-billing', sight) : 0,
   )
   if (now < due) return unknown('DataStale', labels, 'fetch-billing has not had its turn yet')
   const measuredAt = billing?.status.measured_at ?? null

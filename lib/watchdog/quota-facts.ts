@@ -3,7 +3,7 @@ import { type AlertState, alertKey, type Fact } from '../domain/alert.ts'
 import type { QuotaWindow } from '../domain/quota.ts'
 import { staleFigures } from '../domain/status-problems.ts'
 import { HOUR_MS } from '../timings.ts'
-import { firstCycleAfter } from './cycles.ts'
+import { firstCycleAfter, firstFiguresBy } from './cycles.ts'
 import { judgeLevels, type LevelVerdict } from './levels.ts'
 import { bad, labelOf, minuteOf, ok, stateOf, statesOf, unknown } from './make-fact.ts'
 import type { SeenAccount, Sight } from './sight.ts'
@@ -147,7 +147,7 @@ function dataStale(seen: SeenAccount, sight: Sight): Fact {
   const due = Math.max(
     firstCycleAfter('fetch-quota', state.since ?? null),
     firstCycleAfter('fetch-quota', sight.awakeSince),
-    freshness.state === 'absent' ? firstCycleAfter('fetch-quota', sight.firstSeenAt) : 0,
+    freshness.state === 'absent' ? firstFiguresBy('fetch-quota', sight) : 0,
   )
   if (sight.now < due) return unknown('DataStale', labels, `${slot}: fetch-quota has not had its turn yet`)
   const { what, since, details, remedy } = staleFigures(account, login)

@@ -5,6 +5,7 @@ import {
   billingOf,
   factOf,
   HOUR_MS,
+  jobSeen,
   MINUTE_MS,
   NOW,
   sightOf,
@@ -132,6 +133,16 @@ describe('DataStale of billing', () => {
   it.each([
     ['nothing measured, 3 min after the beginning', { billing: null, firstSeenAt: NOW - 3 * MINUTE_MS }, 'bad'],
     ['nothing measured, a little earlier', { billing: null, firstSeenAt: NOW - 3 * MINUTE_MS + 1 }, 'unknown'],
+    [
+      'nothing measured, for fetch-billing never ran in 4 min',
+      { billing: null, jobs: [jobSeen('fetch-billing', null)], firstSeenAt: NOW - 4 * MINUTE_MS },
+      'bad',
+    ],
+    [
+      'nothing measured, for fetch-billing never ran, a little earlier',
+      { billing: null, jobs: [jobSeen('fetch-billing', null)], firstSeenAt: NOW - 4 * MINUTE_MS + 1 },
+      'unknown',
+    ],
     ['no account', { billing: null, accounts: [] }, 'ok'],
     [
       'a registry that cannot be used',

@@ -8,6 +8,7 @@ import {
   DAY_MS,
   factOf,
   HOUR_MS,
+  jobSeen,
   loggedOut,
   MINUTE_MS,
   NOW,
@@ -193,11 +194,15 @@ describe('DataStale of an account', () => {
       },
     })
   })
+  // JobMissing is pending by then, and tells it in its place.
+  const neverRan = [jobSeen('fetch-quota', null)]
   it.each([
     ['the machine woke 7 min ago', { awakeSince: NOW - 7 * MINUTE_MS }, aged(2 * HOUR_MS), 'bad'],
     ['the machine woke 1 ms later', { awakeSince: NOW - 7 * MINUTE_MS + 1 }, aged(2 * HOUR_MS), 'unknown'],
     ['it has none and Vigil is here for 7 min', { firstSeenAt: NOW - 7 * MINUTE_MS }, never(), 'bad'],
     ['it has none and Vigil is here since 1 ms later', { firstSeenAt: NOW - 7 * MINUTE_MS + 1 }, never(), 'unknown'],
+    ['fetch-quota never ran in 12 min', { jobs: neverRan, firstSeenAt: NOW - 12 * MINUTE_MS }, never(), 'bad'],
+    ['fetch-quota never ran, 1 ms less', { jobs: neverRan, firstSeenAt: NOW - 12 * MINUTE_MS + 1 }, never(), 'unknown'],
     ['it was logged in 7 min ago', {}, aged(2 * HOUR_MS, { state: { since: NOW - 7 * MINUTE_MS } }), 'bad'],
     ['it was logged in 1 ms later', {}, aged(2 * HOUR_MS, { state: { since: NOW - 7 * MINUTE_MS + 1 } }), 'unknown'],
     ['its slot cannot be read', {}, never({ blind: true }), 'unknown'],
