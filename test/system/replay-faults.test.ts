@@ -1,0 +1,223 @@
+// What else can go wrong, in the same way as the 49 hours: real jobs, made-up days, and the exact list of what a person is
+// told. The watchdog is the last to run in each minute; fetch-quota runs at :01, :06 and so on, refresh-tokens at :01, :11.
+import { readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { writeConfigDir } from '../../sandbox/sample-accounts.ts'
+import type { RecordedRequest } from '../../sandbox/stand-in.ts'
+import type { ScratchOptions } from '../support/scratch-vigil.ts'
+import { CRON, SELDOM, type VirtualDays, virtualDays } from '../support/virtual-days.ts'
+
+const MORNING = Date.parse('2030-02-08T09:00:00Z')
+const { 'fetch-quota': _quota, ...WITHOUT_QUOTA } = CRON
+const { 'refresh-tokens': _tokens, ...WITHOUT_TOKENS } = CRON
+const { watchdog: _watchdog, ...WITHOUT_WATCHDOG } = CRON
+
+async function open(options: ScratchOptions = {}, startAt = MORNING): Promise<VirtualDays> {
+  const days = await virtualDays(startAt, options)
+  onTestFinished(() => days.dispose())
+  return days
+}
+
+/** The same on both channels. */
+const both = (at: string, key: string, subject: string) => [`${at} hook ${key}`, `${at} mail ${subject}`]
+
+/** A fetch-quota that is struck by a signal while it waits for its answer. */
+function striking(signal: NodeJS.Signals) {
+  const struck = { armed: false, pid: 0 }
+  const onRequest = ({ endpoint }: RecordedRequest) => {
+    if (!struck.armed || endpoint !== 'usage') return
+    struck.armed = false
+    process.kill(struck.pid, signal)
+  }
+  const strike = (days: VirtualDays) => {
+    struck.armed = true
+    let ended = false
+    // One that is stopped would outlive a test that failed.
+    onTestFinished(() => void (ended || process.kill(struck.pid, 'SIGKILL')))
+    return days
+      .run('fetch-quota', pid => {
+        struck.pid = pid
+      })
+      .finally(() => {
+        ended = true
+      })
+  }
+  return { onRequest, strike, pid: () => struck.pid }
+}
+
+describe('a job', () => {
+  it('that never starts is told once its grace is over, and when it runs at last', async () => {
+    const days = await open()
+    await days.live(25, WITHOUT_QUOTA)
+    expect(days.told().sort()).toEqual(
+      both('09:15', 'JobMissing{fetch-quota} f1', '🟠 Vigil: Job missing (fetch-quota)'),
+    )
+    expect(days.hookTexts()[0]).toContain('fetch-quota has never run')
+    await days.live(10)
+    expect(days.told().sort()).toEqual(
+      both('09:28', 'JobMissing{fetch-quota} r', '✅ Vigil: Job missing (fetch-quota)'),
+    )
+  })
+
+  it('that hangs is told once it has overstayed, although cron goes on starting it', async () => {
+    const { onRequest, strike, pid } = striking('SIGSTOP')
+    const days = await open({ onRequest })
+    await days.live(5)
+    days.pass(1)
+    const hanging = strike(days)
+    await expect.poll(() => days.vigil.standIn.state().usageGets).toBe(2)
+    await days.live(20)
+    expect(days.told().sort()).toEqual(
+      both('09:20', 'JobMissing{fetch-quota} f1', '🟠 Vigil: Job missing (fetch-quota)'),
+    )
+    expect(days.hookTexts()[0]).toContain('fetch-quota hangs: its run began 14 min ago')
+    process.kill(pid(), 'SIGKILL')
+    await hanging
+    await days.live(10)
+    expect(days.told().sort()).toEqual(
+      both('09:33', 'JobMissing{fetch-quota} r', '✅ Vigil: Job missing (fetch-quota)'),
+    )
+  })
+
+  it('that is killed is told at the second look, and its next good run ends it', async () => {
+    const { onRequest, strike } = striking('SIGKILL')
+    const days = await open({ onRequest })
+    await days.live(5)
+    days.pass(1)
+    expect(await strike(days)).toEqual({ code: null, signal: 'SIGKILL' })
+    await days.live(10)
+    expect(days.told().sort()).toEqual(
+      [
+        ...both('09:08', 'JobMissing{fetch-quota} f1', '🟠 Vigil: Job missing (fetch-quota)'),
+        ...both('09:13', 'JobMissing{fetch-quota} r', '✅ Vigil: Job missing (fetch-quota)'),
+      ].sort(),
+    )
+    expect(days.hookTexts()[0]).toContain('fetch-quota was killed in the middle of a run')
+  })
+})
+
+it('mail that is down for six hours: the other channel tells in time, and mail tells late, each thing once', async () => {
+  const { onRequest, strike } = striking('SIGKILL')
+  const days = await open({ count: 2, onRequest })
+  const { vigil } = days
+  await days.live(10)
+  await days.mailDown()
+  vigil.standIn.revoke(vigil.logins[1]!.email)
+  const codes = new Set<number | null>()
+  await days.live(6 * 60, SELDOM, async () => {
+    codes.add(vigil.record('watchdog').exit_code)
+    if (days.time() === '12:10') await strike(days)
+  })
+  expect(days.told()).toEqual([
+    '09:19 hook AccountInactive{slot-2} f1',
+    '12:16 hook JobMissing{fetch-quota} f1',
+    '12:25 hook JobMissing{fetch-quota} r',
+    '13:19 hook AccountInactive{slot-2} f2',
+  ])
+  // A run that fails to deliver fails; one in between, with no try due, does not.
+  expect([...codes].sort()).toEqual([0, 75])
+  await days.mailUp()
+  await days.live(30, SELDOM)
+  expect(days.told().map(words => words.slice('15:10 '.length))).toEqual([
+    'mail ✅ Vigil: Job missing (fetch-quota)',
+    'mail 🟠 Vigil: Account inactive (slot-2)',
+  ])
+  // What began and ended in between is one message, and the repeat did not pile up on what had not been said.
+  expect(days.mailIds().map(id => /\.(\w+)@/.exec(id)![1])).toEqual(['c', 'f1'])
+})
+
+it('a laptop that sleeps for ten hours: nothing false is told when it wakes, and everything true', async () => {
+  const days = await open({ count: 2 }, Date.parse('2030-02-08T22:00:00Z'))
+  const { vigil } = days
+  await days.live(10)
+  vigil.standIn.revoke(vigil.logins[1]!.email)
+  days.pass(10 * 60)
+  // The worst order: the watchdog looks before any job has had its turn. And refresh-tokens is not started any more.
+  await days.run('watchdog')
+  await days.live(30, WITHOUT_TOKENS)
+  expect(days.told().sort()).toEqual([
+    ...both('+1 08:11', 'AccountInactive{slot-2} f1', '🟠 Vigil: Account inactive (slot-2)'),
+    ...both('+1 08:23', 'JobMissing{refresh-tokens} f1', '🟠 Vigil: Job missing (refresh-tokens)'),
+  ])
+})
+
+it('a watchdog that is gone is told by the next job, once, and its return ends it', async () => {
+  const days = await open()
+  await days.live(10)
+  await days.live(15, WITHOUT_WATCHDOG)
+  expect(days.told().sort()).toEqual(both('09:16', 'WatchdogMissing f1', '🔴 Vigil: Watchdog missing'))
+  await days.live(10)
+  expect(days.told().sort()).toEqual(both('09:28', 'WatchdogMissing r', '✅ Vigil: Watchdog missing'))
+})
+
+it('a slip in another section of vigil.yaml is told by mail all the same, and stands for the jobs that it stops', async () => {
+  const days = await open()
+  await days.live(10)
+  days.vigil.settings('billing: { budgte_usd: { daily: 5 } }')
+  await days.live(10)
+  expect(days.told().sort()).toEqual(
+    both('09:11', 'SettingsWrong{vigil.yaml} f1', '🔴 Vigil: Settings wrong (vigil.yaml)'),
+  )
+  expect(days.hookTexts()[0]).toContain('budgte_usd')
+  for (const job of ['watchdog', 'fetch-quota', 'refresh-tokens'])
+    expect(days.vigil.record(job)).toMatchObject({ outcome: 'failed', exit_code: 78 })
+  days.vigil.settings('billing: { budget_usd: { daily: 5 } }')
+  await days.live(15)
+  expect(days.told().sort()).toEqual(
+    both('09:23', 'SettingsWrong{vigil.yaml} r', '✅ Vigil: Settings wrong (vigil.yaml)'),
+  )
+})
+
+describe('alerts.json', () => {
+  it.each([
+    ['is corrupt', (path: string) => writeFileSync(path, '{"schema":1,"stat'), ['alerts.json.corrupt-1896772560000']],
+    ['is deleted', (path: string) => rmSync(path), []],
+  ])('that %s is told once, and what is still so is told once more', async (_how, harm, aside) => {
+    const days = await open({ count: 2 })
+    const { vigil } = days
+    await days.live(10)
+    vigil.standIn.revoke(vigil.logins[1]!.email)
+    await days.live(5)
+    const inactive = both('09:11', 'AccountInactive{slot-2} f1', '🟠 Vigil: Account inactive (slot-2)')
+    expect(days.told().sort()).toEqual(inactive)
+    harm(vigil.paths.alerts)
+    await days.live(20)
+    const subject = '🟠 Vigil: 2 alerts: Account inactive (slot-2), State reset'
+    expect(days.told().sort()).toEqual(both('09:16', 'AccountInactive{slot-2} f1 + StateReset f1', subject))
+    expect(readdirSync(vigil.paths.health).filter(name => name.includes('corrupt'))).toEqual(aside)
+    writeConfigDir(vigil.dir(1), `${vigil.dir(1)}/.claude.json`, vigil.standIn.login(vigil.logins[1]!.email))
+    await days.live(15)
+    expect(days.told().sort()).toEqual(
+      both('09:38', 'AccountInactive{slot-2} r', '✅ Vigil: Account inactive (slot-2)'),
+    )
+    // No id of the time before comes again.
+    expect(new Set(days.mailIds()).size).toBe(3)
+  })
+})
+
+it('a watchdog that is killed before it hears that a mail is taken: the same one comes again, and nothing is lost', async () => {
+  const days = await open({ count: 2 })
+  const { vigil } = days
+  await days.live(5)
+  vigil.standIn.revoke(vigil.logins[1]!.email)
+  days.pass(1)
+  await days.run('fetch-quota')
+  let pid = 0
+  days.answers.before250 = async () => {
+    process.kill(pid, 'SIGKILL')
+  }
+  const killed = await days.run('watchdog', started => {
+    pid = started
+  })
+  expect(killed.signal).toBe('SIGKILL')
+  delete days.answers.before250
+  await days.live(10)
+  const told = days.told()
+  const subject = 'mail 🟠 Vigil: Account inactive (slot-2)'
+  expect(told.filter(words => words.includes('mail'))).toEqual([`09:06 ${subject}`, `09:07 ${subject}`])
+  const [first, ...others] = days.mailIds()
+  expect(others).toEqual([first])
+  // Whether its answer was put down before the kill is a race; told twice, it is the same message.
+  const hooked = told.filter(words => words.includes('hook')).map(words => words.slice('09:06 '.length))
+  expect(new Set(hooked)).toEqual(new Set(['hook AccountInactive{slot-2} f1']))
+})
