@@ -189,15 +189,17 @@ test.for(['daily', 'blocks'] as const)(
 test('a run that is killed before it lets ccusage begin: it never begins', PATIENT, async lifetime => {
   const lane = await prepare(lifetime)
   const { vigil, tree, command } = lane
-  // The word is written to a socket, and writes that wake a thread come between: so it is sought by its number.
-  let nth = 1
+  // The word is written to a socket, so it is sought by its number, which writes that wake a thread make another one now
+  // and then. The first run is struck nowhere, and tells where it was this time.
+  let nth = 10_000
   for (let tries = 0; tries < 60; tries += 1) {
     layOut(lane)
     const starts = tree.starts()
     const step: Step = { name: 'write', path: null, names: [], nth, index: 0 }
     const killed = await strike(vigil, step, 'signal=SIGKILL', command)
-    const last = killed.calls.findLast(call => call.tid === killed.pid)
-    if (killed.signal === 'SIGKILL' && last?.text.includes('"go')) {
+    const writes = killed.calls.filter(call => call.tid === killed.pid)
+    const words = writes.findIndex(call => call.text.includes('"go'))
+    if (killed.signal === 'SIGKILL' && words >= 0 && words === writes.length - 1) {
       expect(tree.starts()).toBe(starts)
       const mark = JSON.parse(readFileSync(join(vigil.paths.ccusage, 'running.json'), 'utf8'))
       expect(mark).toMatchObject({ pid: expect.any(Number) })
@@ -205,7 +207,7 @@ test('a run that is killed before it lets ccusage begin: it never begins', PATIE
       expect(await judge(lane, starts)).toBe('measured anew')
       return
     }
-    nth += 1
+    nth = words >= 0 ? words + 1 : nth + 1
   }
   throw new Error('No run could be killed just there.')
 })
