@@ -53,7 +53,7 @@ export const ALERT_RULES: Record<AlertName, AlertRule> = {
   StateReset: event,
   ClockJump: event,
   DiskLow: plain,
-  NoData: plain,
+  NoData: { ...plain, mutedBy: () => ['WatchdogMissing'] },
 }
 
 function slotOf(labels: Record<string, string>): Record<string, string> {

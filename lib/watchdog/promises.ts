@@ -90,7 +90,9 @@ export function promises(
       const { name } = channel
       const flap = flaps[state.key]
       if (flapping.began.has(state.key)) {
-        withdraw(waits(state, name, 'firing', 'escalated', 'calm'))
+        withdraw(waits(state, name, 'firing', 'escalated'))
+        // Of an earlier episode too: said after this one, it would be the last word and wrong.
+        withdraw(outbox.filter(entry => entry.key === state.key && entry.channel === name && entry.kind === 'calm'))
         promise(state, name, 'flapping', `flap${seconds(flap!.since)}`, 'it comes and goes')
         flaps[state.key] = { ...flaps[state.key]!, told: [...flaps[state.key]!.told, name] }
         continue
