@@ -56,6 +56,7 @@ export function writeScript(seed: number, channels: number): Script {
   const failing = stretches([300, 3000], [20, 400])
   const quota = stretches([60, 900], [20, 280])
   const budget = stretches([600, 2000], [60, 900])
+  const hidden = stretches([600, 3000], [20, 200])
   const sleeps = stretches([900, 3000], [20, 600])
   const outages = Array.from({ length: channels }, () =>
     stretches([200, 2500], [10, 720]).map(one => ({ ...one, mood: MOODS[Math.floor(random() * MOODS.length)]! })),
@@ -71,7 +72,11 @@ export function writeScript(seed: number, channels: number): Script {
     const used = inside(quota, minute)
     const woke = sleeps.find(({ to }) => to <= minute && minute < to + 30) !== undefined
     const said: Said = (name, labels, bad, severity, more = {}) => factOf(name, labels, bad, severity, run, more)
-    const slots = [0, 1, 2].map(slot => said('AccountInactive', { slot: `slot-${slot + 1}` }, isOut(slot), 'warning'))
+    // The third login cannot be looked at now and then, good or bad.
+    const slots = [0, 1, 2].map(slot => {
+      const more = slot === 2 && inside(hidden, minute) !== null ? UNSEEN : {}
+      return said('AccountInactive', { slot: `slot-${slot + 1}` }, isOut(slot), 'warning', more)
+    })
     // Figures that cannot be fetched are unknown after an hour, good or bad.
     const blind = [network, still].some(trouble => trouble !== null && minute - trouble.from >= 60)
     const level = (name: string, bad: boolean, severity: Severity) =>

@@ -39,6 +39,8 @@ const CAUGHT_BY: Record<string, string> = {
   'tells what it was, not what it is': 'old-facts',
   'never flaps': 'flapping',
   'keeps quiet of a broken channel': 'broken',
+  'says nothing of what it cannot see': 'no-data',
+  'is content without a confirmation': 'no-confirmed',
   'forgets the other channels when one takes it': 'dropped',
   'sends before it is time': 'too-early',
 }

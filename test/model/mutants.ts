@@ -202,6 +202,16 @@ export const OWN: Record<string, Mutant> = {
         rules,
       ),
   }),
+  'says nothing of what it cannot see': real => ({
+    step: (file, facts, now, rules) => real.step({ ...file, unseen: {} }, facts, now, rules),
+  }),
+  'is content without a confirmation': real => ({
+    step: (file, facts, now, rules) =>
+      real.step(file, facts, now, {
+        ...rules,
+        channels: rules.channels.map(channel => ({ ...channel, confirms: true })),
+      }),
+  }),
   'forgets the other channels when one takes it': real => ({
     markSent(file, message, result, now) {
       const marked = real.markSent(file, message, result, now)

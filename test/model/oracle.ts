@@ -12,7 +12,8 @@ import {
 import { ALERT_RULES } from '../../lib/domain/alert-rules.ts'
 import type { WatchRules } from '../../lib/watchdog/step.ts'
 import { checkPlan, checkRetry, hear, newEar, type SendMoment } from './received.ts'
-import { advance, isSelfFound, liveState, newTruth, noteFlapping, noteMuting, rebase, type Truth } from './truth.ts'
+import { checkSelfFound } from './self-found.ts'
+import { advance, isSelfFound, newTruth, noteFlapping, noteMuting, rebase, type Truth } from './truth.ts'
 import { violation } from './violation.ts'
 import { checkClock, checkOutbox, checkStates, checkTimes, earOf, isAcked, isSilenced, type Memory } from './written.ts'
 
@@ -33,6 +34,7 @@ export function createOracle(rules: WatchRules) {
     mono: 0,
     lastRunAt: null,
     plainRuns: 0,
+    calmRuns: 0,
     unsilencedRuns: new Map(),
   }
   return {
@@ -70,10 +72,7 @@ function stepped(memory: Memory, before: AlertsFile, facts: readonly Fact[], aft
   checkStates(memory, written)
   checkOutbox(memory, written)
   for (const truth of memory.truths.values()) checkHeard(memory, truth)
-  for (const [name, { refusedMono }] of memory.ears) {
-    const known = liveState(after, `ChannelBroken{${name}}`) !== undefined
-    if (refusedMono !== null && memory.mono > refusedMono && !known) violation('broken', `${name} refuses, unnoticed`)
-  }
+  checkSelfFound(memory, after)
 }
 
 function advanceAll(memory: Memory, before: AlertsFile, facts: readonly Fact[], now: number): void {

@@ -28,6 +28,8 @@ export interface Truth {
   sources: string[]
   /** Runs in a row in which it fires, this one included. */
   firingRuns: number
+  /** Since when it fires without a break. */
+  firingMono: number
   /** Runs with this severity, this one included. */
   severityRuns: number
   unknownSinceMono: number | null
@@ -69,6 +71,7 @@ export function newTruth(key: string): Truth {
     verdict: 'ok',
     sources: [],
     firingRuns: 0,
+    firingMono: 0,
     severityRuns: 0,
     unknownSinceMono: null,
     turns: [],
@@ -88,6 +91,7 @@ export function advance(truth: Truth, fact: Fact | undefined, now: number, mono:
   truth.unknownSinceMono = verdict === 'unknown' ? (truth.unknownSinceMono ?? mono) : null
   if (fact !== undefined && verdict === 'bad') noteBad(truth, fact, now, mono, rule.confirm, rule.forMs)
   else if (verdict === 'ok') noteOk(truth, now, mono, rule.keepMs)
+  if (truth.firingRuns === 0) truth.firingMono = mono
   truth.firingRuns = truth.phase === 'firing' ? truth.firingRuns + 1 : 0
 }
 

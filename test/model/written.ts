@@ -21,6 +21,8 @@ export interface Memory {
   lastRunAt: number | null
   /** Written runs in a row without a crash, a sleep, quiet hours or a step of the clock. */
   plainRuns: number
+  /** Runs since a critical alert was on. */
+  calmRuns: number
   /** By key: runs since it was last silenced or acked. */
   unsilencedRuns: Map<string, number>
 }
@@ -154,9 +156,8 @@ function checkPromise(memory: Memory, entry: OutboxEntry, after: AlertsFile, now
   const { minSeverity } = memory.rules.channels.find(({ name }) => name === channel)!
   if (isNews && !isAtLeast(entry.severity, minSeverity)) violation('severity', `${id} promised`)
   const heard = ear.heard.get(idOf(entry)) ?? nothingHeard()
-  const isMarked = ([one, marked]: [string, boolean]) => marked && one.startsWith(`${idOf(entry)}#f`)
-  if (kind === 'combined' && heard.firing > 0 && [...ear.taken].some(isMarked)) violation('combined-though-told', id)
-  if (kind === 'firing' && heard.firing > 0 && isAcked(after, key, now, entry.episode)) violation('acked', id)
+  if (kind === 'combined' && heard.marked > 0) violation('combined-though-told', id)
+  if (kind === 'firing' && heard.marked > 0 && isAcked(after, key, now, entry.episode)) violation('acked', id)
   const flaps = ear.flaps.get(key) ?? 0
   if (kind === 'flapping') ear.flaps.set(key, flaps + 1)
   if (kind === 'calm' && flaps === 0) violation('calm-without-flapping', id)
