@@ -10,9 +10,9 @@ import { saveAlerts } from '../store/alerts.ts'
 import { readRunRecord } from '../store/run-records.ts'
 import { DELIVERY_TIMEOUT_MS } from '../timings.ts'
 import { markSent } from '../watchdog/deliver.ts'
-import { mutingKey, silenceOf } from '../watchdog/quiet.ts'
 import type { WatchRules } from '../watchdog/step.ts'
 import { tolerant } from './look-at-jobs.ts'
+import { reportUnconfirmed } from './unconfirmed.ts'
 
 /** @returns the file with what each channel answered, as it stands on the disk */
 export async function deliver(
@@ -55,7 +55,7 @@ export async function deliver(
       if (result.outcome === 'refused') await keep(before => markBroken(before, mirror.name, result, run.clock()))
     }),
   ])
-  failed += unconfirmed(present, rules, run)
+  failed += reportUnconfirmed(present, rules, run)
   const [said] = await Promise.all([
     delivery.deadMan.watchdog?.(failed > 0 ? 'fail' : 'success', runId, `${failed} messages failed`, context),
     started,
@@ -95,24 +95,6 @@ function markBroken(file: AlertsFile, name: string, { detail }: SendResult, now:
   const known = file.channels[name] ?? { brokenSince: null, lastError: null, lastAcceptedAt: null }
   const channel = { ...known, brokenSince: known.brokenSince ?? now, lastError: detail }
   return { ...file, channels: { ...file.channels, [name]: channel } }
-}
-
-/** A critical alert that nobody confirmed may have reached nobody: the run says so. @returns how many there are */
-function unconfirmed(file: AlertsFile, rules: WatchRules, run: Run): number {
-  const confirming = rules.channels.filter(({ confirms }) => confirms)
-  const alone = file.states.filter(
-    state =>
-      state.phase === 'firing' &&
-      state.severity === 'critical' &&
-      mutingKey(file, state, null) === null &&
-      silenceOf(file, state.key, run.now) === null &&
-      !confirming.some(({ name }) => state.told[name] !== undefined),
-  )
-  for (const { key } of alone) {
-    const reason = `no channel that confirms has taken it; check with: vigil alerts test`
-    run.report(key, { outcome: 'unconfirmed', reason, failure: 'permission' })
-  }
-  return alone.length
 }
 
 /** Tells a job's dead man's switch of each run of it that has ended, once. */

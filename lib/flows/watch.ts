@@ -10,6 +10,7 @@ import { awakeSinceAt } from '../watchdog/clock.ts'
 import { planDelivery } from '../watchdog/deliver.ts'
 import { type Decision, step, type WatchRules } from '../watchdog/step.ts'
 import { tolerant } from './look-at-jobs.ts'
+import { reportUnconfirmed } from './unconfirmed.ts'
 
 export interface Watch {
   rules: WatchRules
@@ -57,7 +58,10 @@ export async function closeWatch(
   await saveAlerts(run.paths, file)
   const due = planDelivery(file, run.now, rules)
   const mirrored = watch.mirrors && file.states.some(({ phase }) => phase !== 'pending')
-  if (due.length === 0 && !mirrored && !watch.deadMan) return { file, decisions }
+  if (due.length === 0 && !mirrored && !watch.deadMan) {
+    reportUnconfirmed(file, rules, run)
+    return { file, decisions }
+  }
   await run.begun
   const { deliver } = await import('./deliver-alerts.ts')
   return { file: await deliver(file, due, rules, run), decisions }

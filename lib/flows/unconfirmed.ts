@@ -1,0 +1,23 @@
+// Critical alerts of which nobody can say that they reached anyone.
+import type { AlertsFile } from '../domain/alert.ts'
+import type { Run } from '../job.ts'
+import { mutingKey, silenceOf } from '../watchdog/quiet.ts'
+import type { WatchRules } from '../watchdog/step.ts'
+
+/** A critical alert that nobody confirmed may have reached nobody: each run says so. @returns how many there are */
+export function reportUnconfirmed(file: AlertsFile, rules: WatchRules, run: Run): number {
+  const confirming = rules.channels.filter(({ confirms }) => confirms)
+  const alone = file.states.filter(
+    state =>
+      state.phase === 'firing' &&
+      state.severity === 'critical' &&
+      mutingKey(file, state, null) === null &&
+      silenceOf(file, state.key, run.now) === null &&
+      !confirming.some(({ name }) => state.told[name] !== undefined),
+  )
+  for (const { key } of alone) {
+    const reason = `no channel that confirms has taken it; check with: vigil alerts test`
+    run.report(key, { outcome: 'unconfirmed', reason, failure: 'permission' })
+  }
+  return alone.length
+}
