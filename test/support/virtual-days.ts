@@ -1,7 +1,8 @@
 // Days of Vigil in seconds: the real jobs as processes whose date stands still at what the test says, with cron's output
 // thrown away; real receivers on loopback keep what reached a person, and when.
 import { spawn } from 'node:child_process'
-import { join } from 'node:path'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { beginRecord, endRecord } from '../../lib/domain/run-record.ts'
 import { readBilling, saveBilling } from '../../lib/store/billing.ts'
 import { readRunRecord, saveRunRecord } from '../../lib/store/run-records.ts'
@@ -37,6 +38,11 @@ export interface VirtualDays {
   pass(minutes: number): void
   /** Lets `minutes` go by, with the jobs that are due at each step; the watchdog is the last of them. */
   live(minutes: number, schedule?: Schedule, after?: () => void | Promise<void>): Promise<void>
+  /** Lines of vigil.yaml's `channels` and whole other settings, for what two channels that take warnings do not show. */
+  channels: { email: string; hook: string; hookUrl: string }
+  rawSettings(yaml: string): void
+  /** The environment of a process whose date is this moment. */
+  env(): Record<string, string>
   /** Runs a job at this moment. */
   run(job: JobName, onPid?: (pid: number) => void): Promise<{ code: number | null; signal: NodeJS.Signals | null }>
   command(...words: string[]): Promise<Finished>
@@ -70,6 +76,7 @@ export async function virtualDays(
   const answers: MailAnswers = {}
   let mail: MailServer
   const asked: MailAnswers = {
+    rcpt: address => answers.rcpt?.(address) ?? null,
     data: () => answers.data?.() ?? null,
     before250: async () => {
       const { text } = mail.mails.at(-1)!
@@ -87,20 +94,22 @@ export async function virtualDays(
     hookTexts.push(text)
     response.end()
   })
-  const withChannels = (yaml: string) => `channels:
-  desktop: { enabled: false }
-  email: { to: [me@example.com], from: vigil@example.com, smtp: { host: 127.0.0.1, port: ${port} } }
-  webhooks: [{ name: hook, kind: json, url: "${hook.url}" }]
-${yaml}`
+  const channels = {
+    email: `  email: { to: [me@example.com], from: vigil@example.com, smtp: { host: 127.0.0.1, port: ${port} } }\n`,
+    hook: `  webhooks: [{ name: hook, kind: json, url: "${hook.url}" }]\n`,
+    hookUrl: hook.url,
+  }
+  const withChannels = (yaml: string) =>
+    `channels:\n  desktop: { enabled: false }\n${channels.email}${channels.hook}${yaml}`
   const vigil = await scratchVigil({ expiresInMin: 400, madeAt: startAt, ...options, settings: withChannels(settings) })
   vigil.standIn.setNow(now)
-  const env = () => ({ ...vigil.env, TZ: 'UTC', VIGIL_TEST_NOW: String(now) })
+  const timeEnv = () => ({ TZ: 'UTC', VIGIL_TEST_NOW: String(now) })
 
   const run: VirtualDays['run'] = (job, onPid) =>
     new Promise((resolve, reject) => {
       lastRun.set(job, now)
       const child = spawn(process.execPath, [...PRELOAD, join(REPO, 'jobs', `${job}.ts`)], {
-        env: env(),
+        env: { ...vigil.env, ...timeEnv() },
         stdio: 'ignore',
       })
       child.once('error', reject).once('exit', (code, signal) => resolve({ code, signal }))
@@ -117,6 +126,9 @@ ${yaml}`
     pass,
     run,
     answers,
+    channels,
+    rawSettings: yaml => vigil.settings(`channels:\n  desktop: { enabled: false }\n${yaml}`),
+    env: () => ({ ...vigil.env, ...timeEnv(), NODE_OPTIONS: PRELOAD.join(' ').replace(' ', '=') }),
     async live(minutes, schedule = CRON, after) {
       const step = Math.min(...Object.values(schedule))
       for (const end = now + minutes * MINUTE; now < end; ) {
@@ -131,7 +143,11 @@ ${yaml}`
       }
     },
     command: (...words) =>
-      runProcess([process.execPath, ...PRELOAD, join(REPO, 'cli/vigil.ts'), ...words], { ...env(), NO_COLOR: '1' }),
+      runProcess([process.execPath, ...PRELOAD, join(REPO, 'cli/vigil.ts'), ...words], {
+        ...vigil.env,
+        ...timeEnv(),
+        NO_COLOR: '1',
+      }),
     told: () => told.splice(0),
     mailIds: () => ids,
     hookTexts: () => hookTexts,
@@ -171,4 +187,15 @@ function subjectOf(mail: string): string {
       const bytes = text.replaceAll('_', ' ').replace(/=([0-9A-F]{2})/gi, (_hex, hex: string) => `%${hex}`)
       return decodeURIComponent(bytes.replace(/%(?![0-9A-F]{2})/gi, '%25'))
     })
+}
+
+/** Writes the registry as refresh-tokens would have it: all accounts active but these, which are logged out. */
+export function inactive({ paths, logins }: ScratchVigil, ...which: number[]): void {
+  mkdirSync(dirname(paths.accounts), { recursive: true })
+  const lines = logins.map((_, n) => {
+    const dir = n === 0 ? '~/.claude' : `~/.claude-${String(n).padStart(4, '0')}`
+    const gone = 'inactive, inactive_reason: session_expired, inactive_since: 2030-02-08T11:30:00Z'
+    return `  slot-${n + 1}: { config_dir: ${dir}, status: ${which.includes(n) ? gone : 'active'} }\n`
+  })
+  writeFileSync(paths.accounts, `current: slot-1\naccounts:\n${lines.join('')}`)
 }
