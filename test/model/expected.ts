@@ -14,6 +14,8 @@ import type { RunSeen } from './world.ts'
 
 /** The longest pause between tries is 30 min, and its jitter: more runs than that without a try are a loss. */
 const LONGEST_RETRY_RUNS = 46
+/** What was not yet tried goes at once, but for a run or two that die. */
+const LONGEST_FIRST_RUNS = 4
 
 interface Owed {
   kind: NoticeKind
@@ -21,6 +23,8 @@ interface Owed {
   severity: Severity
   /** Runs in which the channel could have had it. */
   openRuns: number
+  /** The channel was asked and did not take it. */
+  wasTried: boolean
 }
 
 /** What one channel knows of one episode. */
@@ -71,7 +75,10 @@ export function createExpectations(channels: readonly ChannelSpec[], repeatEvery
         if (truth.key !== `ChannelBroken{${channel.name}}`) owe(truth, channel, now, ended.has(truth))
       }
     }
-    for (const { message, shows } of seen.sent) if (shows) take(message, now)
+    for (const { message, shows } of seen.sent) {
+      if (shows) take(message, now)
+      else refuse(message)
+    }
     for (const { message, result, marked } of seen.sent) {
       if (marked && result.outcome === 'refused') refusing.add(message.channel)
       if (marked && result.outcome.endsWith('ed') && result.outcome !== 'refused') refusing.delete(message.channel)
@@ -110,7 +117,14 @@ export function createExpectations(channels: readonly ChannelSpec[], repeatEvery
       open.push(account)
     }
     const { owed, told, toldSeverity, toldAt } = account
-    const promise = (kind: NoticeKind, n: number): Owed => ({ kind, n, severity: truth.severity, openRuns: 0 })
+    const promise = (kind: NoticeKind, n: number): Owed => ({
+      kind,
+      n,
+      severity: truth.severity,
+      openRuns: 0,
+      // What takes the place of another waits as that did.
+      wasTried: owed?.wasTried ?? false,
+    })
     if (ended) account.owed = told > 0 ? promise('resolved', 1) : owed !== null ? promise('combined', 1) : null
     else if (isMuted(truth, minSeverity) || owed !== null || !isAtLeast(truth.severity, minSeverity)) return
     else if (toldSeverity === null) account.owed = promise('firing', 1)
@@ -138,6 +152,12 @@ export function createExpectations(channels: readonly ChannelSpec[], repeatEvery
     }
   }
 
+  function refuse({ channel, notices }: RunSeen['sent'][number]['message']): void {
+    for (const { key } of notices) {
+      for (const { owed } of accounts.get(`${channel} ${key}`) ?? []) if (owed !== null) owed.wasTried = true
+    }
+  }
+
   /** An entry that its channel could have had for so long, and has not, is one that is missing. */
   function wait(of: string, open: Account[], isOpen: IsOpen): void {
     const [channel = '', key = ''] = of.split(/ (.*)/)
@@ -149,7 +169,8 @@ export function createExpectations(channels: readonly ChannelSpec[], repeatEvery
       const isHeld =
         (owed.kind === 'firing' || owed.kind === 'escalated') && (truth.muting[least].muted || truth.phase !== 'firing')
       owed.openRuns = isOpen(channel, owed.severity) && !isHeld ? owed.openRuns + 1 : 0
-      if (owed.openRuns === LONGEST_RETRY_RUNS) list.push(`${of} ${owed.kind} ${owed.n} never`)
+      const longest = owed.wasTried ? LONGEST_RETRY_RUNS : LONGEST_FIRST_RUNS
+      if (owed.openRuns === longest) list.push(`${of} ${owed.kind} ${owed.n} never`)
     }
     accounts.set(
       of,

@@ -144,7 +144,7 @@ export function checkOutbox(memory: Memory, { before, after, now }: Written): vo
   }
 }
 
-export const placeOf = (entry: OutboxEntry) => `${idOf(entry)}@${entry.channel}`
+const placeOf = (entry: OutboxEntry) => `${idOf(entry)}@${entry.channel}`
 
 function checkPromise(memory: Memory, entry: OutboxEntry, after: AlertsFile, now: number): void {
   const { id, key, kind, channel } = entry
