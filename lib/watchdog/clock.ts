@@ -6,10 +6,23 @@ const SLEEP_INTERVALS = 3
 /** Clocks are slewed by less than this without a word; a step of more is told. */
 const JUMP_MS = 10_000
 
+function asleepMs({ lastRunAt }: AlertsFile, now: number, intervalMs: number): number {
+  const gapMs = lastRunAt === null ? 0 : now - lastRunAt
+  return gapMs > SLEEP_INTERVALS * intervalMs ? gapMs : 0
+}
+
+/** What could not be seen when the machine fell asleep has not been looked for since: that time does not count. */
+export function withoutSleep(file: AlertsFile, now: number, intervalMs: number): AlertsFile {
+  const gapMs = asleepMs(file, now, intervalMs)
+  if (gapMs === 0) return file
+  const unseen = Object.entries(file.unseen).map(([key, since]) => [key, Math.min(since + gapMs, now)])
+  return { ...file, unseen: Object.fromEntries(unseen) }
+}
+
 /** Since when the machine is awake again, as this run sees it, ms; null = it did not sleep lately. */
 export function awakeSinceAt(file: AlertsFile, now: number, intervalMs: number): number | null {
-  const { lastRunAt, awakeSince } = file
-  if (lastRunAt !== null && now - lastRunAt > SLEEP_INTERVALS * intervalMs) return now
+  const { awakeSince } = file
+  if (asleepMs(file, now, intervalMs) > 0) return now
   return awakeSince === null ? null : Math.min(awakeSince, now)
 }
 
