@@ -8,7 +8,7 @@ import { ago, wallTime } from '../lib/screen/times.ts'
 import { type Environment, loadDelivery, readEnvironment } from '../lib/settings.ts'
 import { loadAlerts, saveAlerts } from '../lib/store/alerts.ts'
 import { DELIVERY_TIMEOUT_MS } from '../lib/timings.ts'
-import { keysMeant } from '../lib/watchdog/explain.ts'
+import { keysMeant, silencePattern } from '../lib/watchdog/explain.ts'
 import { durationMs } from './duration.ts'
 
 const FAILED = 1
@@ -56,26 +56,26 @@ export interface SilenceOptions {
 
 /** Stops the repeats of what fires now; a later episode is told again. */
 export async function ackAlert(said: string, options: SilenceOptions): Promise<void> {
-  await changeSilences('ack', said, options, (file, add) => {
+  await changeSilences('ack', options, (file, add) => {
     const firing = file.states.filter(({ phase }) => phase === 'firing' || phase === 'recovering')
     const meant = keysMeant(
       firing.map(({ key }) => key),
       said,
     )
-    if (meant.length === 0) return null
+    if (meant.length === 0) return `"${said}" does not fire; look with: vigil alerts list`
     return firing.filter(({ key }) => meant.includes(key)).map(({ key, episode }) => add(key, episode))
   })
 }
 
 /** Holds every message of a key, now or later, until it ends; what still fires then is told. */
 export async function silenceAlert(said: string, options: SilenceOptions): Promise<void> {
-  await changeSilences('silence', said, options, (file, add) => {
-    const [meant] = keysMeant(
+  await changeSilences('silence', options, (file, add) => {
+    const pattern = silencePattern(
       file.states.map(({ key }) => key),
       said,
     )
     // Also one that does not fire yet: a person who knows of a trouble ahead.
-    return [add(said.endsWith('*') ? said : (meant ?? said), null)]
+    return pattern === null ? `there is no alert "${said}"; all of them are in docs/alerts.md` : [add(pattern, null)]
   })
 }
 
@@ -90,9 +90,9 @@ export async function unsilenceAlert(said: string): Promise<void> {
 
 async function changeSilences(
   kind: Silence['kind'],
-  said: string,
   { for: length, note }: SilenceOptions,
-  choose: (file: AlertsFile, add: (match: string, episode: number | null) => Silence) => Silence[] | null,
+  /** Text: what is wrong with what was said. */
+  choose: (file: AlertsFile, add: (match: string, episode: number | null) => Silence) => Silence[] | string,
 ): Promise<void> {
   const lengthMs = durationMs(length)
   if (lengthMs === null) {
@@ -106,7 +106,7 @@ async function changeSilences(
       id += 1
       return { id, kind, match, episode, at: now, until, note }
     })
-    if (made === null) return { wrong: `"${said}" does not fire; look with: vigil alerts list` }
+    if (typeof made === 'string') return { wrong: made }
     for (const { match } of made)
       say(
         `${match} is ${kind === 'ack' ? 'acknowledged' : 'silenced'} until ${wallTime(until, { now, timeZone: undefined })}`,

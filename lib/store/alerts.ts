@@ -1,7 +1,7 @@
 // alerts.json: what fires and what is promised, in one file and one durable write.
 import { basename, dirname } from 'node:path'
 import { AlertsFile, emptyAlerts } from '../domain/alert.ts'
-import { readdirSync, renameSync } from '../edges/fs.ts'
+import { existsSync, readdirSync, renameSync } from '../edges/fs.ts'
 import { publish } from '../edges/publish.ts'
 import { readJson } from '../edges/read-json.ts'
 import { redactedJson } from '../edges/redact.ts'
@@ -37,6 +37,8 @@ export function loadAlerts(paths: Paths, ranBefore: boolean, now: number): Loade
 
 /** Also after a crash between putting the old one aside and writing the new one. */
 function hasAside(path: string): boolean {
+  // Who only looks comes here before any job has made the folder.
+  if (!existsSync(dirname(path))) return false
   return readdirSync(dirname(path)).some(name => name.startsWith(`${basename(path)}.corrupt-`))
 }
 

@@ -1,5 +1,5 @@
 // Why an alert did or did not go out, in lines for a person. It decides nothing: it asks what decides.
-import { type AlertState, type AlertsFile, type ChannelSpec, isAtLeast } from '../domain/alert.ts'
+import { ALERT_NAMES, type AlertState, type AlertsFile, type ChannelSpec, isAtLeast } from '../domain/alert.ts'
 import { ALERT_RULES } from '../domain/alert-rules.ts'
 import { heldBy } from './deliver.ts'
 import { ackOf, isQuiet, matches, mutingKey, silenceOf } from './quiet.ts'
@@ -12,6 +12,24 @@ export function keysMeant(known: readonly string[], said: string): string[] {
   const exact = keys.filter(key => key.toLowerCase() === lower)
   if (exact.length > 0) return exact
   return keys.filter(key => matches({ match: lower }, key.toLowerCase()) || key.toLowerCase().startsWith(`${lower}{`))
+}
+
+/**
+ * What a silence is to match, from the words of a person: a key, or the beginning of keys before a `*`. A name alone means
+ * all of them. It may be of an alert that does not fire yet.
+ * @returns null where no alert has such a name: it would hold nothing
+ */
+export function silencePattern(known: readonly string[], said: string): string | null {
+  const exact = known.find(key => key.toLowerCase() === said.toLowerCase())
+  if (exact !== undefined) return exact
+  const [written, rest] = [/^[^{*]*/.exec(said)![0], /[{*].*$/.exec(said)?.[0] ?? '*']
+  const lower = written.toLowerCase()
+  if (rest === '*' && said.endsWith('*')) {
+    const beginning = ALERT_NAMES.find(name => name.toLowerCase().startsWith(lower))?.slice(0, written.length)
+    return beginning === undefined ? null : `${beginning}*`
+  }
+  const name = ALERT_NAMES.find(name => name.toLowerCase() === lower)
+  return name === undefined ? null : `${name}${rest}`
 }
 
 export interface Explanation {
