@@ -50,6 +50,8 @@ export interface VirtualDays {
   told(): string[]
   /** Message-ID of each mail, from the first. */
   mailIds(): string[]
+  /** The id of each alert that the webhook got, from the first. */
+  hookIds(): string[]
   /** The texts of what the webhook got, from the first. */
   hookTexts(): string[]
   mailDown(): Promise<void>
@@ -67,6 +69,7 @@ export async function virtualDays(
   const lastRun = new Map<JobName, number>()
   const told: string[] = []
   const hookTexts: string[] = []
+  const hookIds: string[] = []
   const ids: string[] = []
   const minuteOf = (at: number) => Math.round((at - startAt) / MINUTE)
   const time = (at = now) => {
@@ -92,6 +95,7 @@ export async function virtualDays(
     const words = alerts.map(({ id, key }) => `${key} ${/#([\w-]+)@[^@]*$/.exec(id)![1]}`)
     told.push(`${time()} hook ${words.join(' + ')}`)
     hookTexts.push(text)
+    hookIds.push(...alerts.map(({ id }) => id))
     response.end()
   })
   const channels = {
@@ -150,6 +154,7 @@ export async function virtualDays(
       }),
     told: () => told.splice(0),
     mailIds: () => ids,
+    hookIds: () => hookIds,
     hookTexts: () => hookTexts,
     mailDown: () => mail.close(),
     async mailUp() {

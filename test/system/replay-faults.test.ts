@@ -193,8 +193,9 @@ describe('alerts.json', () => {
     expect(days.told().sort()).toEqual(
       both('09:38', 'AccountInactive{slot-2} r', '✅ Vigil: Account inactive (slot-2)'),
     )
-    // No id of the time before comes again.
+    // No id of the time before comes again: a receiver would take it for one that it knows.
     expect(new Set(days.mailIds()).size).toBe(3)
+    expect(new Set(days.hookIds()).size).toBe(4)
   })
 })
 
