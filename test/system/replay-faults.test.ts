@@ -144,11 +144,21 @@ it('a laptop that sleeps for ten hours: nothing false is told when it wakes, and
   ])
 })
 
-it('a watchdog that is gone is told by the next job, once, and its return ends it', async () => {
-  const days = await open()
+it('a watchdog that is gone is told by the next job, once, with what it still had to send; its return ends it', async () => {
+  const days = await open({ count: 2 })
   await days.live(10)
-  await days.live(15, WITHOUT_WATCHDOG)
-  expect(days.told().sort()).toEqual(both('09:16', 'WatchdogMissing f1', '🔴 Vigil: Watchdog missing'))
+  days.vigil.standIn.revoke(days.vigil.logins[1]!.email)
+  days.answers.data = () => '451 4.3.0 try later'
+  await days.live(1)
+  expect(days.told()).toEqual(['09:11 hook AccountInactive{slot-2} f1'])
+  delete days.answers.data
+  // At 09:16 it was seen five minutes ago, which is not yet too long.
+  await days.live(14, WITHOUT_WATCHDOG)
+  expect(days.told().sort()).toEqual([
+    '09:21 hook WatchdogMissing f1',
+    '09:21 mail 🔴 Vigil: Watchdog missing',
+    '09:21 mail 🟠 Vigil: Account inactive (slot-2)',
+  ])
   await days.live(10)
   expect(days.told().sort()).toEqual(both('09:28', 'WatchdogMissing r', '✅ Vigil: Watchdog missing'))
 })
