@@ -38,7 +38,9 @@ export type LockResult = { held: true; release(): void } | { held: false; holder
 export function tryLock(path: string, me: LockTaker): LockResult {
   const database = new DatabaseSync(path, { timeout: 0 })
   try {
-    database.exec('BEGIN EXCLUSIVE')
+    // Nothing is ever written to it, so its journal needs no file: on a full disk there would be no room for one, and then
+    // not even the watchdog could say so.
+    database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
   } catch (error) {
     database.close()
     if (isBusy(error)) return { held: false, holder: readHolder(path) }

@@ -63,7 +63,8 @@ export async function closeWatch(
     reportUnconfirmed(file, rules, run)
     return { file, decisions }
   }
-  await run.begun
+  // On a full disk the start of this run is not written; that is no reason to keep silent about it.
+  await run.begun.catch(() => undefined)
   const { deliver } = await import('./deliver-alerts.ts')
   return { file: await deliver(file, due, rules, run), decisions }
 }

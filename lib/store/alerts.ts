@@ -1,7 +1,7 @@
 // alerts.json: what fires and what is promised, in one file and one durable write.
 import { basename, dirname } from 'node:path'
 import { AlertsFile, emptyAlerts } from '../domain/alert.ts'
-import { existsSync, readdirSync, renameSync } from '../edges/fs.ts'
+import { existsSync, readdirSync, renameSync, unlinkSync, writeFileSync } from '../edges/fs.ts'
 import { publish } from '../edges/publish.ts'
 import { readJson } from '../edges/read-json.ts'
 import { redactedJson } from '../edges/redact.ts'
@@ -52,6 +52,38 @@ export function putAside(paths: Paths, now: number): string {
 /** Their values come from a list: a secret that is spelled like one of them must not make the file unreadable. */
 const FROM_A_LIST = ['name', 'phase', 'severity', 'kind', 'key', 'id', 'channel', 'match']
 
+/** Room for two of the largest that was seen, with 100 accounts and everything wrong. */
+const SPARE_BYTES = 256 * 1024
+
+/**
+ * Durable. Some room is kept for it: on a full disk that room is given up, for the message about the full disk has to be
+ * remembered too, or it would go out every minute.
+ * @throws PublishError where not even that helps
+ */
 export async function saveAlerts(paths: Paths, file: AlertsFile): Promise<void> {
-  await publish(paths.alerts, `${redactedJson(file, FROM_A_LIST)}\n`, { durable: true, blocking: true })
+  const text = `${redactedJson(file, FROM_A_LIST)}\n`
+  const save = () => publish(paths.alerts, text, { durable: true, blocking: true })
+  const spare = `${paths.alerts}.spare`
+  try {
+    await save()
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if ((code !== 'ENOSPC' && code !== 'EDQUOT') || !existsSync(spare)) throw error
+    unlinkSync(spare)
+    await save()
+    return
+  }
+  if (!existsSync(spare)) keepRoom(spare)
+}
+
+function keepRoom(path: string): void {
+  try {
+    writeFileSync(path, Buffer.alloc(SPARE_BYTES, 0x20), { mode: 0o600, flag: 'wx' })
+  } catch {
+    try {
+      unlinkSync(path) // Part of it is no room to count on, and the disk needs every page.
+    } catch {
+      // It was not begun.
+    }
+  }
 }

@@ -1,6 +1,9 @@
 // Disks that are full, files that may not grow, directories that may not be written, writes that fail or lie: a refresh
 // then fails with a clear error, and costs neither a token nor half a file.
+import { once } from 'node:events'
 import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { type Finished, runProcess, type ScratchVigil } from '../support/scratch-vigil.ts'
@@ -335,4 +338,30 @@ test.concurrent('a config directory that an ordinary user may not write to: no r
   chmodSync(vigil.dir(0), 0o700)
   expect(await run()).toEqual(QUIET)
   await tools.expectLoginWorks(vigil, 0, { siblings: false })
+})
+
+test.concurrent('a full disk is told once, and what was promised before is remembered', async lifetime => {
+  const disk = tools.smallDisk(lifetime, 80 * 1024)
+  const received: string[] = []
+  const server = createServer((request, response) => {
+    let body = ''
+    request.on('data', chunk => {
+      body += chunk
+    })
+    request.on('end', () => {
+      for (const { key } of JSON.parse(body).alerts) received.push(key)
+      response.end('ok')
+    })
+  }).listen(0, '127.0.0.1')
+  lifetime.onTestFinished(() => void server.close())
+  await once(server, 'listening')
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`
+  const settings = `channels: { desktop: { enabled: false }, webhooks: [ { name: hook, kind: json, url: "${url}" } ] }`
+  const vigil = await tools.scratch(lifetime, { under: disk.path, settings })
+  expect((await vigil.run('watchdog')).code).toBe(0)
+  expect(received).not.toContain('DiskLow')
+  disk.fill()
+  for (let n = 0; n < 4; n++) await vigil.run('watchdog')
+  expect(received.filter(key => key === 'DiskLow')).toEqual(['DiskLow'])
+  tools.expectNoTornFile(vigil.home)
 })
