@@ -19,10 +19,13 @@ export function withoutSleep(file: AlertsFile, now: number, intervalMs: number):
   return { ...file, unseen: Object.fromEntries(unseen) }
 }
 
-/** Since when the machine is awake again, as this run sees it, ms; null = it did not sleep lately. */
+/**
+ * Since when the machine is awake again, as this run sees it, ms; null = it did not sleep lately. After the clock was set
+ * back it is the same: until the jobs have had their turn, what they left is dated in the future and proves nothing.
+ */
 export function awakeSinceAt(file: AlertsFile, now: number, intervalMs: number): number | null {
-  const { awakeSince } = file
-  if (asleepMs(file, now, intervalMs) > 0) return now
+  const { awakeSince, lastRunAt } = file
+  if (asleepMs(file, now, intervalMs) > 0 || (lastRunAt !== null && lastRunAt - now > JUMP_MS)) return now
   return awakeSince === null ? null : Math.min(awakeSince, now)
 }
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { emptyAlerts } from '../../../lib/domain/alert.ts'
-import { withoutSleep } from '../../../lib/watchdog/clock.ts'
+import { awakeSinceAt, withoutSleep } from '../../../lib/watchdog/clock.ts'
 
 const NOW = 1_800_000_000_000
 const MINUTE = 60_000
@@ -21,4 +21,23 @@ it('nothing is moved where nobody looked before, or the clock went back', () => 
     const file = { ...emptyAlerts(NOW), lastRunAt, unseen: { [KEY]: NOW - 40 * MINUTE } }
     expect(withoutSleep(file, NOW, MINUTE)).toBe(file)
   }
+})
+
+it.each([
+  ['a look 3 min ago is no sleep', NOW - 3 * MINUTE, null],
+  ['one a little longer ago is', NOW - 3 * MINUTE - 1, NOW],
+  ['a clock that is slewed by 10 s', NOW + 10_000, null],
+  ['a clock that was set back by more', NOW + 10_001, NOW],
+  ['nobody has looked before', null, null],
+] as const)(
+  'the jobs have to have their turn again after a sleep or a clock set back: %s',
+  (_name, lastRunAt, since) => {
+    expect(awakeSinceAt({ ...emptyAlerts(NOW), lastRunAt }, NOW, MINUTE)).toBe(since)
+  },
+)
+
+it('a sleep of before is still known, and never lies in the future', () => {
+  const file = { ...emptyAlerts(NOW), lastRunAt: NOW - MINUTE }
+  expect(awakeSinceAt({ ...file, awakeSince: NOW - 5 * MINUTE }, NOW, MINUTE)).toBe(NOW - 5 * MINUTE)
+  expect(awakeSinceAt({ ...file, awakeSince: NOW + 5 * MINUTE }, NOW, MINUTE)).toBe(NOW)
 })
