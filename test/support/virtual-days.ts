@@ -23,18 +23,21 @@ export const MINUTE = 60_000
 const PRELOAD = ['--import', join(REPO, 'test/support/scripts/frozen-date.ts')]
 
 /** How many minutes go by between two runs of each job; absent = it is not started. */
-export type Schedule = Partial<Record<JobName, number>>
+type Schedule = Partial<Record<JobName, number>>
 /** As crontab.example has it. */
 export const CRON: Schedule = { 'refresh-tokens': 10, 'fetch-quota': 5, 'fetch-billing': 1, watchdog: 1 }
 /** As seldom as nothing counts as late: a gap of more than 3 min is a sleep, a job is late after two periods and 2 min. */
 export const SELDOM: Schedule = { 'refresh-tokens': 21, 'fetch-quota': 12, 'fetch-billing': 3, watchdog: 3 }
+
+/** One message as both channels tell it. @param key with the kind that its id ends with, such as `f1`, `r` */
+export const both = (at: string, key: string, subject: string) => [`${at} hook ${key}`, `${at} mail ${subject}`]
 
 export interface VirtualDays {
   vigil: ScratchVigil
   now(): number
   /** `13:41`, or `+1 09:41` on a later day. */
   time(at?: number): string
-  /** Lets time go by without any run. */
+  /** Lets time go by without any run. Less than none sets the clock back, and cron goes on in its rhythm. */
   pass(minutes: number): void
   /** Lets `minutes` go by, with the jobs that are due at each step; the watchdog is the last of them. */
   live(minutes: number, schedule?: Schedule, after?: () => void | Promise<void>): Promise<void>
@@ -121,6 +124,7 @@ export async function virtualDays(
     })
   const pass = (minutes: number) => {
     now += minutes * MINUTE
+    if (minutes < 0) for (const [job, at] of lastRun) lastRun.set(job, at + minutes * MINUTE)
     vigil.standIn.setNow(now)
   }
   return {

@@ -1,11 +1,9 @@
-// What else can go wrong, in the same way as the 49 hours: real jobs, made-up days, and the exact list of what a person is
-// told. The watchdog is the last to run in each minute; fetch-quota runs at :01, :06 and so on, refresh-tokens at :01, :11.
-import { readdirSync, rmSync, writeFileSync } from 'node:fs'
+// What else can go wrong, played as the 49 hours are: real jobs, made-up days, the exact list of what is told. The watchdog
+// is the last to run in each minute; fetch-quota runs at :01, :06 and so on, refresh-tokens at :01, :11.
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { writeConfigDir } from '../../sandbox/sample-accounts.ts'
 import type { RecordedRequest } from '../../sandbox/stand-in.ts'
 import type { ScratchOptions } from '../support/scratch-vigil.ts'
-import { CRON, SELDOM, type VirtualDays, virtualDays } from '../support/virtual-days.ts'
+import { both, CRON, SELDOM, type VirtualDays, virtualDays } from '../support/virtual-days.ts'
 
 const MORNING = Date.parse('2030-02-08T09:00:00Z')
 const { 'fetch-quota': _quota, ...WITHOUT_QUOTA } = CRON
@@ -17,9 +15,6 @@ async function open(options: ScratchOptions = {}, startAt = MORNING): Promise<Vi
   onTestFinished(() => days.dispose())
   return days
 }
-
-/** The same on both channels. */
-const both = (at: string, key: string, subject: string) => [`${at} hook ${key}`, `${at} mail ${subject}`]
 
 /** A fetch-quota that is struck by a signal while it waits for its answer. */
 function striking(signal: NodeJS.Signals) {
@@ -144,6 +139,26 @@ it('a laptop that sleeps for ten hours: nothing false is told when it wakes, and
   ])
 })
 
+it('a sleep that ends where there is no network for half an hour: nobody is troubled with what mends itself', async () => {
+  const days = await open({ expiresInMin: 1000 })
+  await days.live(10)
+  days.pass(10 * 60)
+  days.vigil.standIn.fault({ endpoint: 'usage', times: Number.POSITIVE_INFINITY, action: { kind: 'drop-before' } })
+  await days.live(30)
+  days.vigil.standIn.clearFaults()
+  await days.live(15)
+  expect(days.told()).toEqual([])
+  expect(days.vigil.log('watchdog')).toContain('HostOffline fired')
+})
+
+it('a clock that is set back by half an hour is told, and no job is missing for it', async () => {
+  const days = await open()
+  await days.live(13)
+  days.pass(-30)
+  await days.live(20)
+  expect(days.told().sort()).toEqual(both('08:44', 'ClockJump f1', '🟠 Vigil: Clock jump'))
+})
+
 it('a watchdog that is gone is told by the next job, once, with what it still had to send; its return ends it', async () => {
   const days = await open({ count: 2 })
   await days.live(10)
@@ -179,59 +194,4 @@ it('a slip in another section of vigil.yaml is told by mail all the same, and st
   expect(days.told().sort()).toEqual(
     both('09:23', 'SettingsWrong{vigil.yaml} r', '✅ Vigil: Settings wrong (vigil.yaml)'),
   )
-})
-
-describe('alerts.json', () => {
-  it.each([
-    ['is corrupt', (path: string) => writeFileSync(path, '{"schema":1,"stat'), ['alerts.json.corrupt-1896772560000']],
-    ['is deleted', (path: string) => rmSync(path), []],
-  ])('that %s is told once, and what is still so is told once more', async (_how, harm, aside) => {
-    const days = await open({ count: 2 })
-    const { vigil } = days
-    await days.live(10)
-    vigil.standIn.revoke(vigil.logins[1]!.email)
-    await days.live(5)
-    const inactive = both('09:11', 'AccountInactive{slot-2} f1', '🟠 Vigil: Account inactive (slot-2)')
-    expect(days.told().sort()).toEqual(inactive)
-    harm(vigil.paths.alerts)
-    await days.live(20)
-    const subject = '🟠 Vigil: 2 alerts: Account inactive (slot-2), State reset'
-    expect(days.told().sort()).toEqual(both('09:16', 'AccountInactive{slot-2} f1 + StateReset f1', subject))
-    expect(readdirSync(vigil.paths.health).filter(name => name.includes('corrupt'))).toEqual(aside)
-    writeConfigDir(vigil.dir(1), `${vigil.dir(1)}/.claude.json`, vigil.standIn.login(vigil.logins[1]!.email))
-    await days.live(15)
-    expect(days.told().sort()).toEqual(
-      both('09:38', 'AccountInactive{slot-2} r', '✅ Vigil: Account inactive (slot-2)'),
-    )
-    // No id of the time before comes again: a receiver would take it for one that it knows.
-    expect(new Set(days.mailIds()).size).toBe(3)
-    expect(new Set(days.hookIds()).size).toBe(4)
-  })
-})
-
-it('a watchdog that is killed before it hears that a mail is taken: the same one comes again, and nothing is lost', async () => {
-  const days = await open({ count: 2 })
-  const { vigil } = days
-  await days.live(5)
-  vigil.standIn.revoke(vigil.logins[1]!.email)
-  days.pass(1)
-  await days.run('fetch-quota')
-  let pid = 0
-  days.answers.before250 = async () => {
-    process.kill(pid, 'SIGKILL')
-  }
-  const killed = await days.run('watchdog', started => {
-    pid = started
-  })
-  expect(killed.signal).toBe('SIGKILL')
-  delete days.answers.before250
-  await days.live(10)
-  const told = days.told()
-  const subject = 'mail 🟠 Vigil: Account inactive (slot-2)'
-  expect(told.filter(words => words.includes('mail'))).toEqual([`09:06 ${subject}`, `09:07 ${subject}`])
-  const [first, ...others] = days.mailIds()
-  expect(others).toEqual([first])
-  // Whether its answer was put down before the kill is a race; told twice, it is the same message.
-  const hooked = told.filter(words => words.includes('hook')).map(words => words.slice('09:06 '.length))
-  expect(new Set(hooked)).toEqual(new Set(['hook AccountInactive{slot-2} f1']))
 })
