@@ -104,6 +104,17 @@ program
     await whyCommand(key, hours)
   })
 
+program
+  .command('log')
+  .description('what the jobs wrote, by local time; without a job all of them, and what a shell said')
+  .argument('[job]', 'a job, or a file of logs/ such as cron.err')
+  .option('-f, --follow', 'go on showing what comes, until Ctrl-C', false)
+  .option('--since <duration>', 'how far back, such as 30m, 2h, 7d', '2h')
+  .action(async (job: string | undefined, options: { follow: boolean; since: string }) => {
+    const { logCommand } = await import('./log.ts')
+    await logCommand(job ?? null, options)
+  })
+
 try {
   await program.parseAsync()
 } catch (error) {

@@ -9,7 +9,7 @@ import { redact } from './edges/redact.ts'
 import { logPath, type Paths } from './paths.ts'
 import { type Environment, loadSettings, readEnvironment, type Settings } from './settings.ts'
 import { DEFAULT_SETTINGS, SettingsError } from './settings-defaults.ts'
-import { appendLog, type LogFields, type LogLevel } from './store/log.ts'
+import { appendLog, type LogFields, type LogLevel, rotateIfDue } from './store/log.ts'
 import { readRunRecord, saveRunRecord } from './store/run-records.ts'
 import { JOB_DEADLINE_MS, type JobName, TERM_GRACE_MS, WATCHDOG_MISSING_MS } from './timings.ts'
 import { VERSION } from './version.ts'
@@ -74,6 +74,7 @@ export async function runJob(job: JobName, work: (run: Run) => Promise<void>, op
       return
     }
     try {
+      rotateIfDue(logPath(environment.paths, job))
       const ran = await recordedRun(job, environment, log, work, requestedAt, options)
       if (job !== 'watchdog' && !environment.echoLog) await watchTheWatchdog(job, ran)
     } finally {

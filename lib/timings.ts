@@ -84,6 +84,13 @@ export const BILLING_WAIT_MS = LONGEST_CCUSAGE_TIMEOUT_MS + CCUSAGE_KILL_GRACE_M
 export const REFRESH_CONCURRENCY = 4
 export const QUOTA_CONCURRENCY = 16
 
+/** A log of the busiest job grows by half of this in a week, so the present file holds some days. */
+export const LOG_MAX_BYTES = 1024 * 1024
+/** A job that says little begins a new file too, so that the janitor can take what is old. */
+export const LOG_MAX_AGE_MS = 7 * DAY_MS
+/** `x.log.1` to `x.log.5`: with the present one the last weeks of every job. */
+export const LOG_KEPT_FILES = 5
+
 export interface TimedSettings {
   refreshAheadMs: number
   quota: {

@@ -1,5 +1,6 @@
-import { appendFileSync } from '../edges/fs.ts'
+import { appendFileSync, existsSync, renameSync, statSync } from '../edges/fs.ts'
 import { redact, redactedJson } from '../edges/redact.ts'
+import { LOG_KEPT_FILES, LOG_MAX_AGE_MS, LOG_MAX_BYTES } from '../timings.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 export type LogFields = Record<string, string | number | boolean | null>
@@ -15,4 +16,34 @@ export function appendLog(path: string, at: number, level: LogLevel, message: st
   } catch (error) {
     process.stderr.write(`${line}\n(the log could not be written: ${redact((error as Error).message)})\n`)
   }
+}
+
+/**
+ * Begins a new log where this one is too long or too old. Called by the one who holds the job's lock: of two that rotate
+ * at once, the second would put the other's new file over the old one. Whoever appends meanwhile has its line in either.
+ * @returns whether it did
+ */
+export function rotateIfDue(path: string): boolean {
+  try {
+    const stat = statSync(path, { throwIfNoEntry: false })
+    if (stat === undefined || !stat.isFile() || !isRotationDue(stat)) return false
+    rotate(path)
+    return true
+  } catch {
+    return false // It grows until the disk lets itself be written again; a log never keeps a job from its work.
+  }
+}
+
+/** Its age is what lies between its first line and its last. Where a file system keeps no time of birth, only the length counts. */
+export function isRotationDue(stat: { size: number; birthtimeMs: number; mtimeMs: number }): boolean {
+  if (stat.size === 0) return false
+  return stat.size > LOG_MAX_BYTES || (stat.birthtimeMs > 0 && stat.mtimeMs - stat.birthtimeMs > LOG_MAX_AGE_MS)
+}
+
+/** `x.log` becomes `x.log.1`, that `x.log.2`, and the last one goes. */
+export function rotate(path: string): void {
+  let last = 1
+  while (last < LOG_KEPT_FILES && existsSync(`${path}.${last}`)) last += 1
+  for (let n = last; n > 1; n--) renameSync(`${path}.${n - 1}`, `${path}.${n}`)
+  renameSync(path, `${path}.1`)
 }

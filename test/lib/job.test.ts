@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { REPO, runProcess, type ScratchVigil, scratchVigil } from '../support/scratch-vigil.ts'
@@ -151,4 +151,14 @@ describe('the folder', () => {
     expect(run.code).toBe(78)
     expect(existsSync(join(REPO, 'relative'))).toBe(false)
   })
+})
+
+it('begins a new log where the old one has grown too long, before it says anything', async () => {
+  vigil = await scratchVigil()
+  mkdirSync(vigil.paths.logs, { recursive: true })
+  const log = join(vigil.paths.logs, 'fetch-quota.log')
+  writeFileSync(log, `${'x'.repeat(1024 * 1024)}\n`)
+  await odd('good')
+  expect(statSync(`${log}.1`).size).toBe(1024 * 1024 + 1)
+  expect(vigil.log('fetch-quota')).toMatch(/^\{"time":.*begun good/)
 })
