@@ -14,7 +14,7 @@ interface Note {
   examples?: unknown[]
 }
 
-const { endpoints, quota, billing, alerts } = DEFAULT_SETTINGS
+const { endpoints, quota, billing, alerts, statusline } = DEFAULT_SETTINGS
 const severity: Note = { description: 'Nothing below this severity goes here.', default: 'warning' }
 const secret = 'Rather file:PATH (mode 0600), env:NAME or cmd:COMMAND than the secret itself.'
 
@@ -137,6 +137,26 @@ const NOTES: Record<string, Note> = {
   'dead_man.jobs.*': { description: 'The URL for this job.' },
   failover: { description: 'Moving new sessions to another account when the current one is used up.' },
   'failover.enabled': { description: 'Off until you turn it on.', default: DEFAULT_SETTINGS.failover.enabled },
+  statusline: { description: 'What `vigil statusline` shows.' },
+  'statusline.segments': {
+    description: 'Which, in this order. On a narrow terminal the least important ones are left out.',
+    default: statusline.segments,
+  },
+  'statusline.segments[]': { description: 'One part of the line.' },
+  'statusline.variant': {
+    description: 'emoji; ascii for terminals without; nerd for Nerd Fonts.',
+    default: statusline.variant,
+  },
+  'statusline.colors': { description: 'Colours by level; NO_COLOR turns them off too.', default: statusline.colors },
+  'statusline.lines': { description: 'On how many lines the segments stand.', default: statusline.lines },
+  'statusline.levels': {
+    description: 'Percent of a quota window or budget, rising: from the first on yellow, from the last on red.',
+    default: statusline.levels,
+  },
+  'statusline.context_levels': {
+    description: 'Percent of the context, rising: from the first on yellow, from the last on red.',
+    default: statusline.contextLevels,
+  },
 }
 
 /** Path below the repository's root and content of each generated file. */

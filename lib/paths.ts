@@ -31,6 +31,12 @@ export interface Paths {
   history: string
   /** Alert states and the messages that are promised. */
   alerts: string
+  /** What each session's status line was told of its account's quota, for fetch-quota to take in. */
+  harvest: string
+  /** The last known state of repositories, by folder. */
+  git: string
+  /** When a status line last started a job: one file a minute. */
+  kicks: string
 }
 
 /** @param vigilHome VIGIL_HOME, else `~/.claude`; it does not follow CLAUDE_CONFIG_DIR, for all accounts share the caches */
@@ -59,6 +65,9 @@ export function pathsFor(home: string, vigilHome: string): Paths {
     ccusage: join(health, 'ccusage'),
     alerts: join(health, 'alerts.json'),
     history: join(health, 'history.sqlite'),
+    harvest: join(health, 'harvest'),
+    git: join(health, 'git'),
+    kicks: join(health, 'kicks'),
   }
 }
 

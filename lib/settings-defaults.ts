@@ -1,6 +1,7 @@
 // What is in force without a vigil.yaml. Apart from the schema, so that a run without one need not load a parser.
 import * as v from 'valibot'
-import { HOUR_MS, MINUTE_MS } from './timings.ts'
+import { DEFAULT_STATUSLINE, SEGMENT_NAMES, VARIANTS } from './statusline/segments.ts'
+import { DEFAULT_CCUSAGE_TIMEOUT_MS, DEFAULT_QUOTA_AGES, HOUR_MS, MINUTE_MS } from './timings.ts'
 
 const usd = v.nullable(v.number())
 const Severity = v.picklist(['info', 'warning', 'critical'])
@@ -46,6 +47,16 @@ export const Settings = v.object({
     deadMan: v.boolean(),
   }),
   failover: v.object({ enabled: v.boolean() }),
+  statusline: v.object({
+    /** In the order in which they are shown. */
+    segments: v.array(v.picklist(SEGMENT_NAMES)),
+    variant: v.picklist(VARIANTS),
+    colors: v.boolean(),
+    lines: v.number(),
+    /** Percent of a quota window or budget, and of the context, rising: from the first on yellow, from the last on red. */
+    levels: v.array(v.number()),
+    contextLevels: v.array(v.number()),
+  }),
 })
 export type Settings = v.InferOutput<typeof Settings>
 
@@ -92,13 +103,15 @@ export const DEFAULT_SETTINGS: Settings = {
   quota: {
     sources: ['statusline', 'oauth'],
     everyMs: 5 * MINUTE_MS,
-    freshForMs: 10 * MINUTE_MS,
-    staleAfterMs: 15 * MINUTE_MS,
-    unreliableAfterMs: HOUR_MS,
+    ...DEFAULT_QUOTA_AGES,
     maxRequestsPerHour: 20,
     alertAt: [80, 95],
   },
-  billing: { budgetUsd: { daily: null, block: null, weekly: null }, alertAt: [80, 100], ccusageTimeoutMs: MINUTE_MS },
+  billing: {
+    budgetUsd: { daily: null, block: null, weekly: null },
+    alertAt: [80, 100],
+    ccusageTimeoutMs: DEFAULT_CCUSAGE_TIMEOUT_MS,
+  },
   alerts: { repeatEveryMs: 4 * HOUR_MS, quietHours: null },
   delivery: {
     channels: [{ name: 'desktop', minSeverity: 'warning', confirms: false }],
@@ -106,6 +119,7 @@ export const DEFAULT_SETTINGS: Settings = {
     deadMan: false,
   },
   failover: { enabled: false },
+  statusline: DEFAULT_STATUSLINE,
 }
 
 /** Settings or registry that cannot be used, all problems at once. Exit code 78. */

@@ -5,6 +5,7 @@ import { mayReceiveTokens } from './edges/http.ts'
 import { ChannelsFile, checkChannels, DeadManFile, flag, oneLine, toDelivery } from './settings-channels.ts'
 import { type AllSettings, DEFAULT_SETTINGS, SettingsError } from './settings-defaults.ts'
 import { byLine, describeIssue, lineFinder, readData } from './settings-problems.ts'
+import { SEGMENT_NAMES, VARIANTS } from './statusline/segments.ts'
 import { checkTimings, DAY_MS, HOUR_MS, MINUTE_MS } from './timings.ts'
 
 const UNIT_MS: Record<string, number> = { ms: 1, s: 1000, m: MINUTE_MS, h: HOUR_MS, d: DAY_MS }
@@ -98,6 +99,29 @@ export const SettingsFile = v.strictObject({
   channels: v.optional(ChannelsFile),
   dead_man: v.optional(DeadManFile),
   failover: v.optional(v.strictObject({ enabled: v.optional(flag) })),
+  statusline: v.optional(
+    v.strictObject({
+      segments: v.optional(
+        v.pipe(
+          v.array(v.picklist(SEGMENT_NAMES, `has to be one of ${SEGMENT_NAMES.join(', ')}`), 'is no list'),
+          v.minLength(1, 'needs at least one segment'),
+          v.check(list => new Set(list).size === list.length, 'names a segment twice'),
+        ),
+      ),
+      variant: v.optional(v.picklist(VARIANTS, `has to be one of ${VARIANTS.join(', ')}`)),
+      colors: v.optional(flag),
+      lines: v.optional(
+        v.pipe(
+          v.number('is no number'),
+          v.integer('has to be a whole number'),
+          v.minValue(1, 'has to be at least 1'),
+          v.maxValue(3, 'has to be at most 3'),
+        ),
+      ),
+      levels: v.optional(levels),
+      context_levels: v.optional(levels),
+    }),
+  ),
 })
 type SettingsFile = v.InferOutput<typeof SettingsFile>
 
@@ -140,7 +164,7 @@ export function parseDelivery(text: string): AllSettings {
 function toSettings(file: SettingsFile): AllSettings {
   const defaults = DEFAULT_SETTINGS
   const ms = (text: string | undefined, otherwise: number) => (text === undefined ? otherwise : durationMs(text))
-  const { quota = {}, billing = {}, alerts = {}, channels = {}, dead_man: deadMan = {} } = file
+  const { quota = {}, billing = {}, alerts = {}, channels = {}, dead_man: deadMan = {}, statusline = {} } = file
   return {
     endpoints: {
       api: file.endpoints?.api ?? defaults.endpoints.api,
@@ -169,6 +193,14 @@ function toSettings(file: SettingsFile): AllSettings {
     },
     ...toDelivery(channels, deadMan),
     failover: { enabled: file.failover?.enabled ?? false },
+    statusline: {
+      segments: statusline.segments ?? defaults.statusline.segments,
+      variant: statusline.variant ?? defaults.statusline.variant,
+      colors: statusline.colors ?? defaults.statusline.colors,
+      lines: statusline.lines ?? defaults.statusline.lines,
+      levels: statusline.levels ?? defaults.statusline.levels,
+      contextLevels: statusline.context_levels ?? defaults.statusline.contextLevels,
+    },
   }
 }
 

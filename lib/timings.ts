@@ -5,6 +5,15 @@ export const MINUTE_MS = 60_000
 export const HOUR_MS = 60 * MINUTE_MS
 export const DAY_MS = 24 * HOUR_MS
 
+/** How old quota figures may be, unless settings say otherwise. */
+export const DEFAULT_QUOTA_AGES = {
+  freshForMs: 10 * MINUTE_MS,
+  staleAfterMs: 15 * MINUTE_MS,
+  unreliableAfterMs: HOUR_MS,
+}
+
+export const DEFAULT_CCUSAGE_TIMEOUT_MS = MINUTE_MS
+
 /** How often cron starts each job. crontab.example says the same; a test keeps the two in step. */
 export const CRON_PERIOD_MS = {
   'refresh-tokens': 10 * MINUTE_MS,

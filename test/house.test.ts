@@ -55,6 +55,7 @@ describe('imports', () => {
     // Of screen only how a time is said to a person.
     channels: ['domain', 'edges', 'screen', 'channels'],
     watchdog: ['domain', 'watchdog'],
+    statusline: ['domain', 'edges', 'statusline'],
     flows: ['domain', 'sources', 'store', 'edges', 'watchdog', 'channels', 'flows'],
   }
   const ROOT_FOR_ALL = ['lib/timings.ts', 'lib/paths.ts', 'lib/version.ts', 'lib/settings-defaults.ts']

@@ -4,12 +4,11 @@ import {
   type AccountBilling,
   type BillingCache,
   type Block,
-  billingFreshness,
   type Paid,
   type SourceReport,
   ttlForBurnRate,
 } from './billing.ts'
-import { judgeFreshness } from './freshness.ts'
+import { billingFreshness, judgeFreshness } from './freshness.ts'
 
 export interface BillingInput {
   now: number

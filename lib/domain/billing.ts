@@ -1,6 +1,5 @@
 // What was spent: per account and together, each figure with its source and the time at which that source measured it.
 import * as v from 'valibot'
-import type { FreshnessBudget } from './freshness.ts'
 
 const usd = v.nullable(v.number())
 const ms = v.nullable(v.number())
@@ -88,20 +87,6 @@ const MINUTE_MS = 60_000
 export function ttlForBurnRate(usdPerHour: number | null): number {
   if (usdPerHour === null || usdPerHour < 1) return 5 * MINUTE_MS
   return usdPerHour > 5 ? MINUTE_MS : 2 * MINUTE_MS
-}
-
-/**
- * How old figures may be, from the TTL in force: until the next run that finds them due has brought new ones.
- * @param measureMs the longest that a measurement takes
- */
-export function billingFreshness(
-  ttlMs: number,
-  periodMs: number,
-  jitterMs: number,
-  measureMs: number,
-): FreshnessBudget {
-  const freshForMs = Math.ceil(ttlMs / periodMs) * periodMs + periodMs / 2 + jitterMs + measureMs
-  return { freshForMs, staleAfterMs: Math.max(freshForMs, 15 * MINUTE_MS), unreliableAfterMs: 60 * MINUTE_MS }
 }
 
 export type BillingDecision =

@@ -15,6 +15,7 @@ export const {
   lstatSync,
   mkdirSync,
   openSync,
+  read,
   readFileSync,
   readSync,
   readdirSync,

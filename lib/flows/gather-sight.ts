@@ -3,7 +3,7 @@
 
 import { tildePath } from '../domain/account.ts'
 import type { AlertsFile } from '../domain/alert.ts'
-import { billingFreshness } from '../domain/billing.ts'
+import { billingFreshness } from '../domain/freshness.ts'
 import { editCommand } from '../domain/status-problems.ts'
 import { statfsSync } from '../edges/fs.ts'
 import type { Paths } from '../paths.ts'

@@ -1,8 +1,8 @@
 // What comes before a measurement, whether one is made or not. Apart from the measuring, which a run within the TTL never
 // loads.
 import { join } from 'node:path'
-import { type BillingCache, billingFreshness } from '../domain/billing.ts'
-import { judgeFreshness } from '../domain/freshness.ts'
+import type { BillingCache } from '../domain/billing.ts'
+import { billingFreshness, judgeFreshness } from '../domain/freshness.ts'
 import { existsSync } from '../edges/fs.ts'
 import type { Run } from '../job.ts'
 import type { Paths } from '../paths.ts'

@@ -1,6 +1,6 @@
 // Billing for `vigil status`: judged at this moment, whatever the file says of itself.
-import { type BillingCache, billingFreshness } from '../domain/billing.ts'
-import { judgeFreshness } from '../domain/freshness.ts'
+import type { BillingCache } from '../domain/billing.ts'
+import { billingFreshness, judgeFreshness } from '../domain/freshness.ts'
 import { localDate } from '../domain/spend.ts'
 import type { Problem, StatusBilling } from '../domain/status.ts'
 import { billingProblems, cacheProblem } from '../domain/status-problems.ts'

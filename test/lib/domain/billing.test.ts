@@ -3,11 +3,11 @@ import {
   type AccountBilling,
   type BillingCache,
   type Block,
-  billingFreshness,
   decideBilling,
   ttlForBurnRate,
 } from '../../../lib/domain/billing.ts'
 import { type BillingInput, mergeBilling, stillGood } from '../../../lib/domain/billing-merge.ts'
+import { billingFreshness } from '../../../lib/domain/freshness.ts'
 
 const NOW = Date.parse('2026-11-20T12:00:00Z')
 const MIN = 60_000
