@@ -2,6 +2,7 @@
 // clock. Each step is written so that a kill at any point leaves something for the watchdog to read.
 import { join } from 'node:path'
 import { type AccountResult, beginRecord, endRecord, judgeResults, type RunEnd } from './domain/run-record.ts'
+import { statSync } from './edges/fs.ts'
 import { type LockHolder, type LockResult, monotonicMs, tryLock, waitForLock } from './edges/kernel-lock.ts'
 import { isSameProcess } from './edges/process-alive.ts'
 import { ensurePrivateDir, makePrivate, NotDurableError, PublishError } from './edges/publish.ts'
@@ -11,7 +12,7 @@ import { type Environment, loadSettings, readEnvironment, type Settings } from '
 import { DEFAULT_SETTINGS, SettingsError } from './settings-defaults.ts'
 import { appendLog, type LogFields, type LogLevel, rotateIfDue } from './store/log.ts'
 import { readRunRecord, saveRunRecord } from './store/run-records.ts'
-import { JOB_DEADLINE_MS, type JobName, TERM_GRACE_MS, WATCHDOG_MISSING_MS } from './timings.ts'
+import { JOB_DEADLINE_MS, type JobName, MINUTE_MS, TERM_GRACE_MS, WATCHDOG_MISSING_MS } from './timings.ts'
 import { VERSION } from './version.ts'
 
 /** What a job's work is handed. Everything is a value; nothing reaches for the environment by itself. */
@@ -172,6 +173,9 @@ interface Ran {
 async function watchTheWatchdog(job: JobName, { run, previousStartedAt }: Ran): Promise<void> {
   if (run === null || previousStartedAt === null || run.signal.aborted) return
   try {
+    // The record was written a moment ago: then it ran, and what it says need not be read. It is a matter of half a millisecond.
+    const writtenAt = statSync(join(run.paths.runs, 'watchdog.json'), { throwIfNoEntry: false })?.mtimeMs
+    if (writtenAt !== undefined && Math.abs(run.now - writtenAt) <= MINUTE_MS) return
     const reading = readRunRecord(run.paths.runs, 'watchdog')
     const seenAt = reading.state === 'present' ? reading.value.started_at : null
     if (seenAt !== null && run.now - seenAt <= WATCHDOG_MISSING_MS) return

@@ -1,7 +1,8 @@
 // The part of vigil.yaml that says where messages go. What is wrong here is never shown with its value: it may be a secret.
-import * as v from 'valibot'
+
 import { messageRefusal } from './edges/http.ts'
 import { type AllSettings, carriesSecret, type Settings } from './settings-defaults.ts'
+import * as v from './valibot.ts'
 
 /** One line of text. */
 export const oneLine = v.pipe(v.string('is no text'), v.regex(/^[^\r\n\0]+$/, 'has to be one line of text'))

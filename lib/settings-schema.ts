@@ -1,5 +1,5 @@
 // What vigil.yaml may say. Every problem is reported at once, each with its line, in words that say what to write instead.
-import * as v from 'valibot'
+
 import { LineCounter, parseDocument } from 'yaml'
 import { mayReceiveTokens } from './edges/http.ts'
 import { ChannelsFile, checkChannels, DeadManFile, flag, oneLine, toDelivery } from './settings-channels.ts'
@@ -7,6 +7,7 @@ import { type AllSettings, DEFAULT_SETTINGS, SettingsError } from './settings-de
 import { byLine, describeIssue, lineFinder, readData } from './settings-problems.ts'
 import { SEGMENT_NAMES, VARIANTS } from './statusline/segments.ts'
 import { checkTimings, DAY_MS, HOUR_MS, MINUTE_MS } from './timings.ts'
+import * as v from './valibot.ts'
 
 const UNIT_MS: Record<string, number> = { ms: 1, s: 1000, m: MINUTE_MS, h: HOUR_MS, d: DAY_MS }
 const DURATION = /^(\d{1,6})(ms|s|m|h|d)$/

@@ -1,12 +1,12 @@
 // The only reader of process.env. Settings are a person's file: nothing here writes it.
 
 import { dirname, isAbsolute, join } from 'node:path'
-import * as v from 'valibot'
 import { tildePath } from './domain/account.ts'
 import { existsSync, lstatSync, statSync } from './edges/fs.ts'
 import { readJson, readRegularFile } from './edges/read-json.ts'
 import { type Paths, pathsFor } from './paths.ts'
 import { type AllSettings, DEFAULT_SETTINGS, Settings, SettingsError } from './settings-defaults.ts'
+import * as v from './valibot.ts'
 import { VERSION } from './version.ts'
 
 export type { Settings } from './settings-defaults.ts'

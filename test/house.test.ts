@@ -58,7 +58,13 @@ describe('imports', () => {
     statusline: ['domain', 'edges', 'statusline'],
     flows: ['domain', 'sources', 'store', 'edges', 'watchdog', 'channels', 'flows'],
   }
-  const ROOT_FOR_ALL = ['lib/timings.ts', 'lib/paths.ts', 'lib/version.ts', 'lib/settings-defaults.ts']
+  const ROOT_FOR_ALL = [
+    'lib/timings.ts',
+    'lib/paths.ts',
+    'lib/version.ts',
+    'lib/settings-defaults.ts',
+    'lib/valibot.ts',
+  ]
   it.each(Object.entries(MAY))('of lib/%s go only where data comes from', (folder, allowed) => {
     for (const file of sources(`lib/${folder}`)) {
       for (const target of importsOf(file)) {
@@ -75,7 +81,9 @@ describe('imports', () => {
       expect(importsOf(file).filter(target => target.startsWith('lib/sources/'))).toEqual([])
   })
   it('never go from lib to jobs, cli or the stand-in, nor from the stand-in to lib', () => {
-    for (const file of sources('lib')) expect(importsOf(file).filter(target => !target.startsWith('lib/'))).toEqual([])
+    const outside = (file: string) => importsOf(file).filter(target => !target.startsWith('lib/'))
+    for (const file of sources('lib'))
+      expect([file, outside(file)]).toEqual([file, file === 'lib/valibot.ts' ? [expect.stringMatching(/valibot/)] : []])
     for (const file of sources('sandbox'))
       expect(importsOf(file).filter(target => !target.startsWith('sandbox/'))).toEqual([])
   })
@@ -92,6 +100,12 @@ describe('the house', () => {
   })
   it('keeps a job a recipe of at most 60 lines', () => {
     for (const file of sources('jobs')) expect([file, read(file).split('\n').length <= 60]).toEqual([file, true])
+  })
+  it('takes valibot from one place, whose build is the small one', () => {
+    const direct = [...sources('lib'), ...sources('jobs'), ...sources('cli')].filter(file =>
+      /^import \* as v from 'valibot'/m.test(read(file)),
+    )
+    expect(direct).toEqual([])
   })
   it('spawns nothing with its stderr thrown away', () => {
     for (const file of [...sources('lib'), ...sources('jobs'), ...sources('cli')])

@@ -1,4 +1,4 @@
-import * as v from 'valibot'
+import * as v from '../valibot.ts'
 
 /**
  * A slot names files (`slots/<slot>.json`) and locks, so it may not hold a separator or begin with a dot. Under the two

@@ -1,9 +1,9 @@
 // What claude-sessions.yaml says. It is a person's file: every problem is reported at once, with its line and the remedy,
 // and keys that Vigil does not know are that person's business.
 import { isAbsolute, normalize } from 'node:path'
-import * as v from 'valibot'
 import { isMap, isScalar, LineCounter, parseDocument, visit } from 'yaml'
 import { SettingsError } from '../settings-defaults.ts'
+import * as v from '../valibot.ts'
 import { type Account, SLOT_PATTERN } from './account.ts'
 
 const FILE = 'claude-sessions.yaml'

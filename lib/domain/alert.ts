@@ -1,5 +1,5 @@
 // An alert: a bad fact with a key, told in episodes. What the watchdog finds, what it remembers, what a channel is handed.
-import * as v from 'valibot'
+import * as v from '../valibot.ts'
 import { SEVERITIES } from './severity.ts'
 
 /** Every alert there is; docs/alerts.md has a section for each, and a test keeps the two in step. */
@@ -42,7 +42,7 @@ const AlertText = v.object({
   /** What else is affected; null = nothing. */
   affects: v.nullable(v.string()),
 })
-export type AlertText = v.InferOutput<typeof AlertText>
+type AlertText = v.InferOutput<typeof AlertText>
 
 const Labels = v.record(v.string(), v.string())
 

@@ -1,5 +1,5 @@
 // What was spent: per account and together, each figure with its source and the time at which that source measured it.
-import * as v from 'valibot'
+import * as v from '../valibot.ts'
 
 const usd = v.nullable(v.number())
 const ms = v.nullable(v.number())

@@ -1,4 +1,4 @@
-import * as v from 'valibot'
+import * as v from '../valibot.ts'
 
 /** What a login works without: of another type than we know, it counts as not said, for the tokens are good all the same. */
 function aside<Schema extends v.GenericSchema>(schema: Schema) {

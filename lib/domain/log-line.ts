@@ -1,5 +1,5 @@
 // One line of a log, as it is read again. What a job writes is JSON; what a shell or a foreign program said has no time.
-import * as v from 'valibot'
+import * as v from '../valibot.ts'
 
 const LogLine = v.object({
   time: v.pipe(v.string(), v.isoTimestamp()),

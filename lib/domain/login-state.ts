@@ -1,4 +1,4 @@
-import * as v from 'valibot'
+import * as v from '../valibot.ts'
 import { type Account, type JobReason, standingOf } from './account.ts'
 import { needsRefresh } from './credential.ts'
 import type { StoreReading } from './credential-store.ts'

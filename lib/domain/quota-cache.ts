@@ -1,5 +1,5 @@
 // The two files that a status line reads: built whole from the slots, and looked through for flags that lie.
-import * as v from 'valibot'
+import * as v from '../valibot.ts'
 import { CLOCK_TOLERANCE_MS, type FreshnessBudget, judgeFreshness } from './freshness.ts'
 import { accountWindow, belongsTo, isSameLogin, loginKey, type QuotaObservation, voidIfReset } from './quota.ts'
 import { byLogin, type Holder, type MeasuredAccount } from './slot.ts'

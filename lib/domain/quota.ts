@@ -1,4 +1,4 @@
-import * as v from 'valibot'
+import * as v from '../valibot.ts'
 
 /** One quota window as its source reported it. */
 export const QuotaWindow = v.object({

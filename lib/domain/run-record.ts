@@ -1,4 +1,4 @@
-import * as v from 'valibot'
+import * as v from '../valibot.ts'
 
 /**
  * What kind of trouble a failure is; decides the exit code and, later, which alert.

@@ -1,4 +1,4 @@
-import * as v from 'valibot'
+import * as v from '../valibot.ts'
 import type { Account, Identity } from './account.ts'
 import { belongsTo, isOtherLogin, isSameLogin, loginKey, type Owner, QuotaObservation } from './quota.ts'
 import { EMPTY_HISTORY, type RequestHistory, unionOf } from './request-budget.ts'

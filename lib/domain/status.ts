@@ -1,5 +1,5 @@
 // What `vigil status` knows, as `--json` prints it. docs/status.schema.json is generated from this.
-import * as v from 'valibot'
+import * as v from '../valibot.ts'
 import { POOL_VERDICTS } from './pool.ts'
 import { SEVERITIES } from './severity.ts'
 

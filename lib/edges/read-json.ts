@@ -1,4 +1,4 @@
-import * as v from 'valibot'
+import * as v from '../valibot.ts'
 import { closeSync, constants, fstatSync, openSync, readFileSync } from './fs.ts'
 
 /** Absent and corrupt are different things: the first is normal at the start, the second is a fact to report. */

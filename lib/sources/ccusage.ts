@@ -1,11 +1,11 @@
 // ccusage: what Claude Code's transcripts would have cost at API prices.
 import { join } from 'node:path'
-import * as v from 'valibot'
 import type { CcusageProgram, NoFigures, UsageBlock, UsageDay } from '../domain/ccusage.ts'
 import { existsSync } from '../edges/fs.ts'
 import { GO, gated, putOnLeash, takeOffLeash } from '../edges/leash.ts'
 import { foreignWord } from '../edges/redact.ts'
 import { CCUSAGE_KILL_GRACE_MS } from '../timings.ts'
+import * as v from '../valibot.ts'
 
 /** A list of all blocks of 1 GB is 0.3 MB. */
 const MAX_OUTPUT_BYTES = 32 * 1024 * 1024

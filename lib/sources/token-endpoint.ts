@@ -1,11 +1,12 @@
 // POST /v1/oauth/token, as Claude Code 2.1.197 sends it (test/fixtures/http). Only the status and the error's type
 // classify an answer, never a text.
-import * as v from 'valibot'
+
 import type { NewTokens } from '../domain/credential.ts'
 import { retryAfterMs } from '../domain/retry-after.ts'
 import type { FailureClass } from '../domain/run-record.ts'
 import { type HttpAnswer, type HttpFailure, request } from '../edges/http.ts'
 import { foreignWord, hideSecret } from '../edges/redact.ts'
+import * as v from '../valibot.ts'
 
 /** Claude Code's own public client id. */
 const CLIENT_ID = '9d1c250a-e61b-44d9-88ed-5944d1962f5e'

@@ -1,9 +1,10 @@
 // GET /api/oauth/usage. Only the status and `error.type` classify an answer: a 500 that talks of a rate limit is a 500.
-import * as v from 'valibot'
+
 import type { ExtraUsage, QuotaWindow } from '../domain/quota.ts'
 import type { FailureClass } from '../domain/run-record.ts'
 import { request } from '../edges/http.ts'
 import { foreignWord } from '../edges/redact.ts'
+import * as v from '../valibot.ts'
 
 const MAX_BYTES = 256 * 1024
 

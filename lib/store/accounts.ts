@@ -2,7 +2,6 @@
 // stands in that moment, and an editor's save in between is never written over.
 
 import { dirname, join } from 'node:path'
-import * as v from 'valibot'
 import { Account, standingOf, tildePath } from '../domain/account.ts'
 import type { Registry } from '../domain/accounts-file.ts'
 import type { StandingChange } from '../domain/accounts-text.ts'
@@ -20,6 +19,7 @@ import { readJson, readRegularFile, UnfitFileError } from '../edges/read-json.ts
 import type { Paths } from '../paths.ts'
 import { SettingsError } from '../settings-defaults.ts'
 import { LOCK_WAIT_MS } from '../timings.ts'
+import * as v from '../valibot.ts'
 import { VERSION } from '../version.ts'
 
 /** An editor that saves this often within one change is no person at work. */

@@ -1,8 +1,8 @@
 // Who is logged in, as Claude Code noted it at login. A help, not a condition: it can lag behind, and it may be missing.
 import { join } from 'node:path'
-import * as v from 'valibot'
 import type { Identity } from '../domain/account.ts'
 import { readJson } from '../edges/read-json.ts'
+import * as v from '../valibot.ts'
 
 /** One line, since it goes into messages and into the registry. */
 const word = v.fallback(v.nullable(v.pipe(v.string(), v.regex(/^[^\r\n\0]+$/))), null)

@@ -3,11 +3,11 @@
 // soon as they are stored. Intent and answer are separate regions, each written whole in place, each with its check sum.
 
 import { basename, dirname, join } from 'node:path'
-import * as v from 'valibot'
 import type { CredentialStore } from '../domain/credential-store.ts'
 import { closeSync, readdirSync, readFileSync, renameSync, unlinkSync } from '../edges/fs.ts'
 import { openNew, removeDurably, stagingName, sync, syncDirectory, writeFully } from '../edges/publish.ts'
 import { hideSecret } from '../edges/redact.ts'
+import * as v from '../valibot.ts'
 import { loginKey, sha256 } from './refresh-pointers.ts'
 
 const INTENT_BYTES = 4096

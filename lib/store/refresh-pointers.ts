@@ -1,10 +1,10 @@
 // Whose refresh is under way, and the fingerprints by which logins and tokens are told apart without being told.
 import { join } from 'node:path'
-import * as v from 'valibot'
 import type { CredentialStore } from '../domain/credential-store.ts'
 import { existsSync, readdirSync, unlinkSync } from '../edges/fs.ts'
 import { ensurePrivateDir, publish } from '../edges/publish.ts'
 import { readJson } from '../edges/read-json.ts'
+import * as v from '../valibot.ts'
 
 /** Tells one refresh token from another without being one. */
 export function fingerprint(refreshToken: string): string {

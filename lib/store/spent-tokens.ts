@@ -1,12 +1,12 @@
 // Refresh tokens that are known to be used up, by fingerprint. A copied login directory holds one some day, and sending it
 // would end the login that it was copied from.
 import { join } from 'node:path'
-import * as v from 'valibot'
 import { waitForLock } from '../edges/kernel-lock.ts'
 import { ensurePrivateDir, publish } from '../edges/publish.ts'
 import { readJson } from '../edges/read-json.ts'
 import type { Paths } from '../paths.ts'
 import { LOCK_WAIT_MS } from '../timings.ts'
+import * as v from '../valibot.ts'
 
 /** A login brings three a day; this is some months of several. */
 const MOST = 2000

@@ -1,8 +1,9 @@
 // Figures that a person typed in: the last fallback. The file's own time says when, and they hold for four hours.
-import * as v from 'valibot'
+
 import { readFileSync, statSync } from '../edges/fs.ts'
 import type { Paths } from '../paths.ts'
 import { HOUR_MS } from '../timings.ts'
+import * as v from '../valibot.ts'
 
 const GOOD_FOR_MS = 4 * HOUR_MS
 

@@ -20,7 +20,7 @@ export const KEYS: { name: Fact['name']; labels: Record<string, string>; severit
 ]
 const JOB_FAILED = 5
 
-export type Verdict = Fact['verdict'] | 'absent'
+type Verdict = Fact['verdict'] | 'absent'
 
 export type Happening = { runs: number } & (
   | { does: 'verdict'; key: number; verdict: Verdict; worse: number; certain: boolean; network: boolean }

@@ -46,7 +46,7 @@ export interface Truth {
   flapSeverity: Severity
 }
 
-export interface Muting {
+interface Muting {
   muted: boolean
   /** Runs since it was last muted; Infinity = it never was while it was bad. */
   unmutedRuns: number

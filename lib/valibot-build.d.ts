@@ -1,0 +1,3 @@
+declare module '*/valibot/dist/index.min.mjs' {
+  export * from 'valibot'
+}
