@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { CRON_PERIOD_MS, type JobName } from '../lib/timings.ts'
 import { VERSION } from '../lib/version.ts'
+import type { InstallOptions } from './install.ts'
 
 const JOBS = Object.keys(CRON_PERIOD_MS) as JobName[]
 const WRONG_USAGE = 64
@@ -36,6 +37,29 @@ program
     }
     const { runCommand } = await import('./run.ts')
     await runCommand(job as JobName, options.force ? ['--force'] : [])
+  })
+
+program
+  .command('install')
+  .description('has this machine start the jobs: shows what changes, asks, does it, and starts each job once')
+  .option('--cron', 'by cron', false)
+  .option('--launchd', 'by launchd (macOS)', false)
+  .option('--systemd', 'by user timers of systemd', false)
+  .option('--dry-run', 'only show what would change', false)
+  .option('--yes', 'do not ask', false)
+  .action(async (options: InstallOptions) => {
+    const { installCommand } = await import('./install.ts')
+    await installCommand(options)
+  })
+
+program
+  .command('uninstall')
+  .description('takes the schedule and the link out again; figures, logs and settings stay')
+  .option('--dry-run', 'only show what would change', false)
+  .option('--yes', 'do not ask', false)
+  .action(async (options: Pick<InstallOptions, 'dryRun' | 'yes'>) => {
+    const { uninstallCommand } = await import('./install.ts')
+    await uninstallCommand(options)
   })
 
 const alerts = program.command('alerts').description('what fires, what waits to be sent, and what is silenced')

@@ -14,7 +14,7 @@ export const DEFAULT_QUOTA_AGES = {
 
 export const DEFAULT_CCUSAGE_TIMEOUT_MS = MINUTE_MS
 
-/** How often cron starts each job. crontab.example says the same; a test keeps the two in step. */
+/** How often each job is started: the one home of schedules. `npm run schedules` writes crontab.example and deploy/ from it. */
 export const CRON_PERIOD_MS = {
   'refresh-tokens': 10 * MINUTE_MS,
   'fetch-quota': 5 * MINUTE_MS,

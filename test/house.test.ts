@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { exampleFiles } from '../lib/install/examples.ts'
 import { DEFAULT_SETTINGS } from '../lib/settings-defaults.ts'
 import { CRON_PERIOD_MS, checkTimings, JOB_DEADLINE_MS, TERM_GRACE_MS, TOKEN_TERM_GRACE_MS } from '../lib/timings.ts'
 import { VERSION } from '../lib/version.ts'
@@ -17,29 +18,30 @@ const importsOf = (file: string): string[] =>
     relative(REPO, resolve(REPO, dirname(file), path!)),
   )
 
-describe('crontab.example', () => {
-  const lines = read('crontab.example')
-    .split('\n')
-    .filter(line => /^[*\d]/.test(line))
-  it('has one line for each job, and no other', () => {
-    const named = lines.map(line => /jobs\/([a-z-]+)\.ts/.exec(line)![1])
-    expect(named.sort()).toEqual(
-      readdirSync(join(REPO, 'jobs'))
-        .map(name => name.replace('.ts', ''))
-        .sort(),
+describe('the schedule', () => {
+  const files = exampleFiles()
+  it('has each job, and no other', () => {
+    const jobs = readdirSync(join(REPO, 'jobs')).map(name => name.replace('.ts', ''))
+    expect(jobs.sort()).toEqual(Object.keys(CRON_PERIOD_MS).sort())
+  })
+  it.each([...files])('in %s is the one of timings.ts (else: npm run schedules)', (path, text) => {
+    expect(read(path)).toBe(text)
+  })
+  it('stands in no other file', () => {
+    const there = ['launchd', 'systemd'].flatMap(name =>
+      readdirSync(join(REPO, 'deploy', name)).map(file => `deploy/${name}/${file}`),
     )
-    expect(named.sort()).toEqual(Object.keys(CRON_PERIOD_MS).sort())
+    expect(['crontab.example', ...there].sort()).toEqual([...files.keys()].sort())
   })
-  it('starts each job as often as timings say', () => {
-    for (const line of lines) {
-      const [, minutes, name] = /^\*\/(\d+) .*jobs\/([a-z-]+)\.ts/.exec(line)!
-      expect([name, Number(minutes) * 60_000]).toEqual([name, CRON_PERIOD_MS[name as keyof typeof CRON_PERIOD_MS]])
-    }
-  })
-  it('holds no % (cron would cut the line there) and loses no stderr', () => {
-    for (const line of lines) {
+  it('in crontab.example starts each job as often as it says, holds no % and loses no stderr', () => {
+    const lines = read('crontab.example').split('\n')
+    for (const line of lines.filter(line => /^[*\d]/.test(line))) {
+      const [, times, name] = /^(.{9,12}) \/bin\/sh -c '.*jobs\/([a-z-]+)\.ts"'$/.exec(line)!
+      const minutes =
+        { '* * * * *': 1, '20 12 * * *': 1440 }[times!] ?? Number(/^\*\/(\d+) \* \* \* \*$/.exec(times!)![1])
+      expect([name, minutes * 60_000]).toEqual([name, CRON_PERIOD_MS[name as keyof typeof CRON_PERIOD_MS]])
       expect(line).not.toContain('%')
-      expect(line).toMatch(/2>>"\$HOME\/\.claude\/session-health\/logs\/cron\.err"$/)
+      expect(line).toContain('exec 2>>"$l/cron.err"')
     }
   })
 })
@@ -55,6 +57,7 @@ describe('imports', () => {
     // Of screen only how a time is said to a person.
     channels: ['domain', 'edges', 'screen', 'channels'],
     watchdog: ['domain', 'watchdog'],
+    install: ['domain', 'edges', 'install'],
     statusline: ['domain', 'edges', 'statusline'],
     flows: ['domain', 'sources', 'store', 'edges', 'watchdog', 'channels', 'flows'],
   }

@@ -17,6 +17,8 @@ export interface ProgramOptions {
   env: Record<string, string>
   /** What it reads on stdin; nothing = /dev/null. Secrets go here, never into arguments. */
   input?: string
+  /** `latin1` keeps every byte of input and output, one a character; UTF-8 unless told. */
+  encoding?: 'latin1'
   /** Called with the program's pid before it can have read any input. */
   onStart?: (pid: number) => void
   /** Ends the program as the deadline does; one that was aborted before starts nothing. */
@@ -54,7 +56,7 @@ export async function runProgram(command: [string, ...string[]], options: Progra
       env: options.env,
       // zx never closes the stdin of a program whose input is '', so that one gets /dev/null too.
       stdio: [options.input ? 'pipe' : 'ignore', 'pipe', stderr],
-      ...(options.input ? { input: options.input } : {}),
+      ...(options.input ? { input: Buffer.from(options.input, options.encoding ?? 'utf8') } : {}),
     })`${command}`
     // EPIPE: it ended before it had read everything. Its exit code says how; unheard, this would end our own process.
     running.stdin?.on('error', () => undefined)
@@ -95,7 +97,8 @@ export async function runProgram(command: [string, ...string[]], options: Progra
       // Whatever the program left behind in its group goes with it.
       if (ended !== 'byItself') signalGroup(running.pid, 'SIGKILL')
       running.stdout?.destroy()
-      return { exitCode, stdout: Buffer.concat(chunks).toString('utf8'), stderrTail: tail(stderr, before), ended }
+      const stdout = Buffer.concat(chunks).toString(options.encoding ?? 'utf8')
+      return { exitCode, stdout, stderrTail: tail(stderr, before), ended }
     } finally {
       clearTimeout(deadline)
       clearTimeout(killTimer)
