@@ -11,8 +11,8 @@ export const DAY_MS = 24 * HOUR_MS
 /** What brings new figures. */
 export const FETCH_COMMAND = 'vigil run fetch-quota'
 export const SCHEDULE = {
-  details: ['its line for the crontab is in crontab.example; what the shell said is in logs/cron.err'],
-  remedy: 'crontab -e',
+  details: ['vigil install sets up what starts it; what the shell said is in logs/cron.err'],
+  remedy: 'vigil install',
 }
 
 /** Opens one of our files in the user's editor, in any shell. `shownPath` may begin with ~/. */

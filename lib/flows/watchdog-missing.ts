@@ -45,7 +45,7 @@ function missing(seenAt: number | null): Fact {
     text: {
       summary: 'the watchdog does not run, so nobody tells you what else is wrong',
       details: ['what the shell said is in logs/cron.err; its own log is logs/watchdog.log'],
-      remedy: 'crontab -e',
+      remedy: 'vigil install',
       affects: 'every other alert',
     },
     since: seenAt,

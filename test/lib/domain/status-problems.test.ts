@@ -135,20 +135,20 @@ test('jobs at work are no problem', () => {
 test('that no job has run yet is said once', () => {
   const never = { job: jobOf('refresh-tokens', { state: 'never' }), record: null }
   expect(jobProblems([found('never'), never], false)).toMatchObject([
-    { severity: 'warning', what: 'no job has run yet', since: null, remedy: 'crontab -e' },
+    { severity: 'warning', what: 'no job has run yet', since: null, remedy: 'vigil install' },
   ])
 })
 
 test('that nothing starts the jobs any more is critical, and since the last of all starts', () => {
   const other = { job: jobOf('refresh-tokens', { state: 'overdue', last_started_at: NOW - HOUR_MS }), record: null }
   expect(jobProblems([found('overdue', { last_started_at: NOW - 2 * HOUR_MS }), other], false)).toMatchObject([
-    { severity: 'critical', what: 'nothing starts the jobs any more', since: NOW - HOUR_MS, remedy: 'crontab -e' },
+    { severity: 'critical', what: 'nothing starts the jobs any more', since: NOW - HOUR_MS, remedy: 'vigil install' },
   ])
 })
 
 test.each([
-  ['never', {}, 'fetch-quota has never run', null, 'crontab -e'],
-  ['overdue', { reason: 'it is due', last_success_at: 5 }, 'fetch-quota is overdue: it is due', 5, 'crontab -e'],
+  ['never', {}, 'fetch-quota has never run', null, 'vigil install'],
+  ['overdue', { reason: 'it is due', last_success_at: 5 }, 'fetch-quota is overdue: it is due', 5, 'vigil install'],
   ['killed', { last_started_at: 7 }, 'fetch-quota was killed in the middle of a run', 7, 'vigil run fetch-quota'],
 ] as const)('one job of two that is %s', (state, change, what, since, remedy) => {
   expect(jobProblems([found(state, change), refreshOk], false)).toMatchObject([

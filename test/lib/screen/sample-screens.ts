@@ -155,9 +155,9 @@ const NOTHING_THERE = statusOf({
       about: 'job',
       slot: null,
       what: 'no job has run yet',
-      details: ['its line for the crontab is in crontab.example; what the shell said is in logs/cron.err'],
+      details: ['vigil install sets up what starts it; what the shell said is in logs/cron.err'],
       since: null,
-      remedy: 'crontab -e',
+      remedy: 'vigil install',
     },
   ],
 })

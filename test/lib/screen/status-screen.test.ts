@@ -115,8 +115,8 @@ test('nothing there', () => {
     jobs  ✗ refresh-tokens never run    ✗ fetch-quota never run
 
     ▲ no job has run yet
-      its line for the crontab is in crontab.example; what the shell said is in logs/cron.err
-      run: crontab -e
+      vigil install sets up what starts it; what the shell said is in logs/cron.err
+      run: vigil install
     "
   `)
 })

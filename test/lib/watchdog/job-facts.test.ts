@@ -123,8 +123,8 @@ describe('JobMissing', () => {
   it('says how to start it again', () => {
     expect(factOf(quota(started(HOUR_MS)), MISSING).text).toEqual({
       summary: 'fetch-quota is overdue: it is due every 5 min, and nothing has started it for more than 12 min',
-      details: ['its line for the crontab is in crontab.example; what the shell said is in logs/cron.err'],
-      remedy: 'crontab -e',
+      details: ['vigil install sets up what starts it; what the shell said is in logs/cron.err'],
+      remedy: 'vigil install',
       affects: 'the quota figures grow old',
     })
   })
@@ -188,7 +188,7 @@ describe('JobsAllMissing', () => {
       verdict: 'bad',
       severity: 'critical',
       since: NOW - 30 * MINUTE_MS,
-      text: { summary: 'nothing starts the jobs any more', remedy: 'crontab -e' },
+      text: { summary: 'nothing starts the jobs any more', remedy: 'vigil install' },
     })
   })
   it('is ok as soon as one of them runs', () => {
@@ -266,5 +266,50 @@ describe('HostOffline', () => {
       since: NOW - 20 * MINUTE_MS,
     })
     expect(badKeys(jobs({}, noNet(3, one)))).toEqual(['HostOffline', FAILED])
+  })
+})
+
+describe('a daily job', () => {
+  const MISSING_JANITOR = 'JobMissing{janitor}'
+  const FAILED_JANITOR = 'JobFailed{janitor}'
+  const ran = (agoMs: number, change: Parameters<typeof jobSeen>[1] = {}) =>
+    jobSeen('janitor', { started_at: NOW - agoMs, ended_at: NOW - agoMs, last_success_at: NOW - agoMs, ...change })
+  const others = [refresh, jobSeen('fetch-quota'), billing]
+  const missing = (agoMs: number, change: Parameters<typeof sightOf>[0] = {}) =>
+    factOf(sightOf({ jobs: [...others, ran(agoMs)], ...change }), MISSING_JANITOR)
+
+  it.each([
+    [2 * DAY_MS + 2 * MINUTE_MS, 'ok'],
+    [2 * DAY_MS + 2 * MINUTE_MS + 1, 'bad'],
+  ])('that ran %i ms ago is %s', (agoMs, expected) => {
+    expect(missing(agoMs).verdict).toBe(expected)
+  })
+  it('says its time in hours', () => {
+    expect(missing(3 * DAY_MS).text.summary).toBe(
+      'janitor is overdue: it is due every 24 h, and nothing has started it for more than 48 h',
+    )
+  })
+  it('has its turn after a sleep first, and is never called out of sight until then', () => {
+    const slept = { awakeSince: NOW - HOUR_MS }
+    expect(missing(3 * DAY_MS, slept).verdict).toBe('ok')
+    expect(missing(3 * DAY_MS, { awakeSince: NOW - DAY_MS - 2 * MINUTE_MS }).verdict).toBe('bad')
+    const firing = alive('JobMissing', { job: 'janitor' })
+    expect(missing(3 * DAY_MS, { ...slept, states: [firing] }).verdict).toBe('bad')
+  })
+  it('that failed before a sleep still has; what was mended is over, not out of sight', () => {
+    const failing = ran(DAY_MS, failed(1, DAY_MS, { failure: 'permission' }))
+    const after = (awakeSince: number) =>
+      factOf(sightOf({ jobs: [...others, failing], awakeSince }), FAILED_JANITOR).verdict
+    expect(after(NOW - HOUR_MS)).toBe('bad')
+    const refused = ran(DAY_MS, failed(1, DAY_MS, { failure: 'settings' }))
+    expect(factOf(sightOf({ jobs: [...others, refused] }), FAILED_JANITOR).verdict).toBe('ok')
+  })
+  it('is not one whose turn shows that jobs are started at all', () => {
+    const gone = { started_at: NOW - HOUR_MS, last_success_at: NOW - HOUR_MS }
+    const jobs = [
+      ...(['refresh-tokens', 'fetch-quota', 'fetch-billing'] as const).map(name => jobSeen(name, gone)),
+      ran(HOUR_MS),
+    ]
+    expect(factOf(sightOf({ jobs }), 'JobsAllMissing').verdict).toBe('bad')
   })
 })
