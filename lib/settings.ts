@@ -127,6 +127,14 @@ export async function loadDelivery(paths: Paths): Promise<AllSettings> {
   }
 }
 
+/**
+ * The channels of vigil.yaml when it could last be used. For a run that cannot use it: what was promised to a channel must
+ * not be dropped because of a slip in the lines about it.
+ */
+export function lastKnownChannels(paths: Paths): Settings['delivery']['channels'] {
+  return keptSettings(paths)?.settings.delivery.channels ?? []
+}
+
 const KeptSettings = v.object({
   /** The Vigil that parsed it; another one may read the same file otherwise. */
   version: v.literal(VERSION),

@@ -2,7 +2,7 @@
 // message again under the same id, and loses none.
 import type { AlertsFile, Fact } from '../domain/alert.ts'
 import type { Run } from '../job.ts'
-import { loadDelivery } from '../settings.ts'
+import { lastKnownChannels, loadDelivery } from '../settings.ts'
 import { type LoadedAlerts, loadAlerts, putAside, saveAlerts } from '../store/alerts.ts'
 import { readRunRecord } from '../store/run-records.ts'
 import { CRON_PERIOD_MS } from '../timings.ts'
@@ -26,6 +26,11 @@ export interface Watch {
 export async function openWatch(run: Run): Promise<Watch> {
   const { settings, settingsError, paths, now } = run
   const { delivery, alerts } = settingsError === null ? settings : await loadDelivery(paths)
+  const hidden = settingsError === null ? [] : lastKnownChannels(paths)
+  const channels = [
+    ...delivery.channels,
+    ...hidden.filter(({ name }) => !delivery.channels.some(channel => channel.name === name)),
+  ]
   // By the runs of the jobs too: whoever looks for the first time has nothing to lose.
   const ranBefore = tolerant(() => readRunRecord(paths.runs, 'watchdog'))
   const known = ranBefore.state === 'present' && ranBefore.value.last_success_at !== null
@@ -34,7 +39,7 @@ export async function openWatch(run: Run): Promise<Watch> {
   const loaded = { ...asLeft, file: withoutSleep(asLeft.file, now, intervalMs) }
   const { repeatEveryMs, quietHours } = alerts
   return {
-    rules: { channels: delivery.channels, repeatEveryMs, quietHours, intervalMs },
+    rules: { channels, repeatEveryMs, quietHours, intervalMs },
     mirrors: delivery.mirrors.length > 0,
     deadMan: delivery.deadMan,
     loaded,

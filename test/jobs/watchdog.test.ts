@@ -136,6 +136,29 @@ it('with settings that cannot be used, messages go out all the same, and the exi
   expect(days.vigil.record('watchdog')).toMatchObject({ outcome: 'failed', failure: 'settings' })
 })
 
+it('with settings that hide the channels, nothing that is promised to them is dropped', async () => {
+  const days = await open()
+  inactive(days.vigil, 1)
+  days.answers.data = () => '451 4.3.0 try later'
+  await look(days)
+  inactive(days.vigil)
+  await look(days)
+  delete days.answers.data
+  days.rawSettings('  email: [')
+  for (const _ of [1, 2, 3]) expect(await look(days)).toMatchObject({ code: 78 })
+  days.told()
+  days.vigil.settings('')
+  days.pass(30)
+  await look(days)
+  // What waited from before goes out with what came to it: that there was a slip, and that nobody could be told of it.
+  expect(days.told().sort()).toEqual([
+    '12:36 hook AccountInactive{slot-2} r + NoConfirmedChannel f1',
+    '12:36 hook SettingsWrong{vigil.yaml} f1',
+    '12:36 mail 🔴 Vigil: Settings wrong (vigil.yaml)',
+    '12:36 mail 🟠 Vigil: 2 alerts: Account inactive (slot-2), No confirmed channel',
+  ])
+})
+
 it('a cache that is no good is one fact, and hides no other', async () => {
   const days = await open()
   const { paths } = days.vigil
