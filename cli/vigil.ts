@@ -29,10 +29,22 @@ program
   .description(`runs one job by hand, showing its log: ${JOBS.join(', ')}`)
   .argument('<job>', 'the job')
   .option('--force', 'fetch-billing: measure now, whatever is still fresh', false)
-  .action(async (job: string, options: { force: boolean }) => {
+  .option('--dry-run', 'janitor: only show what it would take away', false)
+  .action(async (job: string, options: { force: boolean; dryRun: boolean }) => {
     if (!(JOBS as string[]).includes(job)) {
       process.stderr.write(`vigil run: there is no job "${job}"; there are ${JOBS.join(', ')}\n`)
       process.exitCode = WRONG_USAGE
+      return
+    }
+    if (options.dryRun) {
+      // Said of another job, it would run that one in earnest.
+      if (job !== 'janitor') {
+        process.stderr.write('vigil run: --dry-run is known to janitor only\n')
+        process.exitCode = WRONG_USAGE
+        return
+      }
+      const { showCleanup } = await import('./janitor.ts')
+      showCleanup()
       return
     }
     const { runCommand } = await import('./run.ts')

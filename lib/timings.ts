@@ -19,6 +19,8 @@ export const CRON_PERIOD_MS = {
   'refresh-tokens': 10 * MINUTE_MS,
   'fetch-quota': 5 * MINUTE_MS,
   'fetch-billing': MINUTE_MS,
+  // Its timers of cron are at noon: at night a laptop sleeps.
+  janitor: DAY_MS,
   watchdog: MINUTE_MS,
 } as const
 export type JobName = keyof typeof CRON_PERIOD_MS
@@ -61,6 +63,8 @@ export const JOB_DEADLINE_MS: Record<JobName, number> = {
   'fetch-quota': 4 * MINUTE_MS,
   // Longer than the longest ccusage_timeout with its grace, so that the job's own record tells of a hung ccusage.
   'fetch-billing': 5 * MINUTE_MS,
+  // A folder of 10,000 files takes a second.
+  janitor: 2 * MINUTE_MS,
   // Under one cron period, with its end; longer than all its deliveries together.
   watchdog: 50_000,
 }

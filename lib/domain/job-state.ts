@@ -11,6 +11,11 @@ export function overdueAfterMs(periodMs: number): number {
   return 2 * periodMs + GRACE_MS
 }
 
+/** `22 min`; in hours from two of them on. */
+export function roundSpan(ms: number): string {
+  return ms >= 120 * 60_000 ? `${Math.round(ms / 3_600_000)} h` : `${Math.round(ms / 60_000)} min`
+}
+
 /** @param alive whether the process of the record's run is still there; asked only of a run that has not ended */
 export function judgeJob(
   job: string,
@@ -23,9 +28,8 @@ export function judgeJob(
   if (record === null) return { job, state: 'never', reason: 'it has never run', ...none }
   // Not a success, and not "never" either.
   if (record === 'corrupt') return { job, state: 'failing', reason: 'its run record is no good', ...none }
-  const minutes = (ms: number) => `${Math.round(ms / 60_000)} min`
   const limitMs = overdueAfterMs(periodMs)
-  const due = `it is due every ${minutes(periodMs)}`
+  const due = `it is due every ${roundSpan(periodMs)}`
   const said = (state: StatusJob['state'], reason: string): StatusJob => ({
     job,
     state,
@@ -40,11 +44,11 @@ export function judgeJob(
   }
   if (isOld(record.started_at, now, limitMs)) {
     const last = record.outcome === 'ok' ? '' : `; its last run failed: ${record.reason}`
-    return said('overdue', `${due}, and nothing has started it for more than ${minutes(limitMs)}${last}`)
+    return said('overdue', `${due}, and nothing has started it for more than ${roundSpan(limitMs)}${last}`)
   }
   if (record.outcome !== 'ok') return said('failing', record.reason)
   if (record.last_success_at === null || isOld(record.last_success_at, now, limitMs)) {
-    return said('overdue', `${due}, and has not succeeded for more than ${minutes(limitMs)}`)
+    return said('overdue', `${due}, and has not succeeded for more than ${roundSpan(limitMs)}`)
   }
   return said('ok', record.reason)
 }

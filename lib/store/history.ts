@@ -106,13 +106,51 @@ function write(path: string, { figures, runs, alerts }: HistoryEntries, now: num
     for (const { job, runId, startedAt, endedAt, outcome } of runs) run.run(job, runId, startedAt, endedAt, outcome)
     const alert = database.prepare('INSERT OR IGNORE INTO alerts VALUES (?, ?, ?, ?, ?)')
     for (const { at, key, episode, event, reason } of alerts) alert.run(at, key, episode, event, reason)
-    const before = now - KEPT_MS
-    database.prepare('DELETE FROM observations WHERE measured_at < ?').run(before)
-    database.prepare('DELETE FROM runs WHERE started < ?').run(before)
-    database.prepare('DELETE FROM alerts WHERE at < ?').run(before)
+    removeOld(database, now)
     database.exec('COMMIT')
   } finally {
     // What was begun and not committed is rolled back by that.
+    database.close()
+  }
+}
+
+/** @returns how many entries went */
+function removeOld(database: DatabaseSync, now: number): number {
+  const removed = OLD.map(({ table, at }) =>
+    database.prepare(`DELETE FROM ${table} WHERE ${at} < ?`).run(now - KEPT_MS),
+  )
+  return removed.reduce((sum, { changes }) => sum + Number(changes), 0)
+}
+
+const OLD = [
+  { table: 'observations', at: 'measured_at' },
+  { table: 'runs', at: 'started' },
+  { table: 'alerts', at: 'at' },
+]
+
+/** How many entries are older than is kept; null where it cannot be read. No file: none. */
+export function countOldHistory(path: string, now: number): number | null {
+  const counts = reading(path, database =>
+    OLD.map(({ table, at }) => {
+      const row = database.prepare(`SELECT count(*) AS old FROM ${table} WHERE ${at} < ?`).get(now - KEPT_MS)
+      return Number(row?.['old'])
+    }),
+  )
+  return counts && counts.reduce((sum, count) => sum + count, 0)
+}
+
+/**
+ * Removes what is older than is kept, also where nothing is appended any more. Never makes a file.
+ * @throws Error when it cannot be written
+ */
+export function removeOldHistory(path: string, now: number): number {
+  const database = new DatabaseSync(path, { timeout: BUSY_MS })
+  try {
+    database.exec('BEGIN IMMEDIATE')
+    const removed = removeOld(database, now)
+    database.exec('COMMIT')
+    return removed
+  } finally {
     database.close()
   }
 }

@@ -1,6 +1,6 @@
 // What is wrong with the jobs: JobFailed, JobMissing, JobsAllMissing, WatchdogMissing.
-import { alertKey, type Fact } from '../domain/alert.ts'
-import { overdueAfterMs } from '../domain/job-state.ts'
+import { type AlertName, alertKey, type Fact } from '../domain/alert.ts'
+import { overdueAfterMs, roundSpan } from '../domain/job-state.ts'
 import { failure, SCHEDULE } from '../domain/status-problems.ts'
 import { CRON_PERIOD_MS, HOUR_MS, type JobName, MINUTE_MS } from '../timings.ts'
 import { firstCycleAfter, hangsAfterMs } from './cycles.ts'
@@ -42,7 +42,7 @@ function jobFailed(seen: SeenJob, sight: Sight): Fact {
     return ok('JobFailed', labels, `it failed ${streak.count === 1 ? 'once' : `${streak.count} times`} so far`)
   // What stood in its way is gone, and it could not show so yet.
   const mended = isMended(seen, sight)
-  if (mended !== null) return unknown('JobFailed', labels, mended)
+  if (mended !== null) return isSeldom(job.job) ? ok('JobFailed', labels, mended) : unknown('JobFailed', labels, mended)
   const killed = job.state === 'killed'
   const shown = killed
     ? { ...job, reason: 'its latest run was killed', streak: { kind: 'failed' as const, ...streak } }
@@ -77,6 +77,16 @@ const AFFECTED: Record<string, string> = {
   'refresh-tokens': 'logins are not renewed: each ends with its access token, within 8 h',
   'fetch-quota': 'the quota figures grow old',
   'fetch-billing': 'the billing figures grow old',
+  janitor: 'old logs and sessions are not taken away, and the disk fills slowly',
+}
+
+/** Its next turn is too far away to call it out of sight until then: that would be told of every laptop, each morning. */
+function isSeldom(job: string): boolean {
+  return CRON_PERIOD_MS[job as JobName] > HOUR_MS
+}
+
+function isFiring(name: AlertName, labels: Record<string, string>, { states }: Sight): boolean {
+  return states.some(({ key, phase }) => key === alertKey({ name, labels }) && phase !== 'pending')
 }
 
 /** It refused a person's file, rather than something that one account needs a person for. */
@@ -90,7 +100,7 @@ function isMended(seen: SeenJob, sight: Sight): string | null {
   if (record === null || record.ended_at === null || job.state === 'killed') return null
   if (refusedFiles(seen) && sight.settingsProblem === null && sight.registryProblem === null)
     return 'its settings can be used again; it has not run since'
-  const slept = sight.awakeSince !== null && record.ended_at <= sight.awakeSince
+  const slept = !isSeldom(job.job) && sight.awakeSince !== null && record.ended_at <= sight.awakeSince
   if (slept && sight.now < firstCycleAfter(job.job as JobName, sight.awakeSince))
     return 'the machine slept; it has not run since'
   const answeredAt = record.failure === 'network' ? lastAnswerAt(sight.jobs) : null
@@ -106,7 +116,7 @@ function jobMissing({ job, record, trouble }: SeenJob, sight: Sight): Fact {
   const periodMs = CRON_PERIOD_MS[name]
   const limitMs = overdueAfterMs(periodMs)
   if (trouble !== null) return unknown('JobMissing', labels, `runs/${name}.json is no good: ${trouble}`)
-  const every = `it is due every ${Math.round(periodMs / MINUTE_MS)} min`
+  const every = `it is due every ${roundSpan(periodMs)}`
   let found: { what: string; since: number | null } | null = null
   if (record === null) {
     if (now - sight.firstSeenAt <= limitMs) return ok('JobMissing', labels, `${name} has not had its first turn yet`)
@@ -125,7 +135,9 @@ function jobMissing({ job, record, trouble }: SeenJob, sight: Sight): Fact {
     }
   }
   if (found === null) return ok('JobMissing', labels, `${name} runs`)
-  if (now < firstCycleAfter(name, sight.awakeSince))
+  if (isSeldom(name) && now < firstCycleAfter(name, sight.awakeSince) && !isFiring('JobMissing', labels, sight))
+    return ok('JobMissing', labels, `the machine slept, and ${name} has not had its turn since`)
+  if (!isSeldom(name) && now < firstCycleAfter(name, sight.awakeSince))
     return unknown('JobMissing', labels, 'the machine slept, and the jobs have not all had their turn since')
   const scheduled = record !== null && job.state !== 'overdue'
   return bad('JobMissing', labels, {
