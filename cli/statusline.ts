@@ -1,10 +1,9 @@
 // `vigil statusline`: what Claude Code calls after every message. Prints at once, always one line or more, always with exit
 // code 0 and nothing on stderr; what is to be done besides comes after the printing.
-import { fstatSync, read, readFileSync, writeSync } from '../lib/edges/fs.ts'
-import { pathsFor } from '../lib/paths.ts'
-import { fitLines } from '../lib/statusline/fit.ts'
-import { type Gathered, gatherGlance } from '../lib/statusline/glance.ts'
-import { segmentsOf } from '../lib/statusline/segments.ts'
+import { existsSync, fstatSync, read, readFileSync, writeSync } from '../lib/edges/fs.ts'
+import { type Paths, pathsFor } from '../lib/paths.ts'
+import { fieldsOf, type Gathered, gatherGlance, isHealthDue, sessionOf } from '../lib/statusline/glance.ts'
+import { fitLines, segmentsOf } from '../lib/statusline/line.ts'
 
 /** Claude Code writes its 1.5 KB before we have even started. Whoever holds stdin open says nothing more. */
 const STDIN_WAIT_MS = 250
@@ -30,7 +29,45 @@ export async function statuslineCommand(): Promise<void> {
     gathered?.troubles.push(`the line could not be made: ${(error as Error).message}`)
   }
   print(text)
+  if (gathered !== null && isAnythingDue({ paths, gathered, input, now }))
+    await afterwards({ paths, gathered, input, now })
   if (stdin.isOpen) leaveAtOnce()
+}
+
+interface Seen {
+  paths: Paths
+  gathered: Gathered
+  input: unknown
+  now: number
+}
+
+/** What is asked here is asked again, closer, by what is loaded then. */
+function isAnythingDue({ paths, gathered, input, now }: Seen): boolean {
+  const { harvest, gitDue, troubles, glance, billingMark } = gathered
+  // Where no job ever ran there is nobody to do anything for, and nothing is laid down.
+  if (!existsSync(paths.runs)) return false
+  if (harvest?.isNew || troubles.length > 0 || gitDue) return true
+  if (billingMark !== 'fresh' || (glance.fiveHour.mark !== 'fresh' && glance.weekly.mark !== 'fresh')) return true
+  const sessionId = sessionOf(fieldsOf(input))
+  return sessionId !== null && isHealthDue(paths, sessionId, now)
+}
+
+async function afterwards(seen: Seen): Promise<void> {
+  try {
+    const { doAfterwards } = await import('../lib/statusline/afterwards.ts')
+    const starts = doAfterwards(seen)
+    if (starts.length === 0) return
+    const { startDetached } = await import('../lib/edges/detach.ts')
+    const { readEnvironment } = await import('../lib/settings.ts')
+    const { childEnv } = readEnvironment()
+    for (const { script, words, outputPath, sessionId } of starts) {
+      const env = sessionId === null ? childEnv : { ...childEnv, VIGIL_SESSION_ID: sessionId }
+      const path = decodeURIComponent(new URL(`../${script}`, import.meta.url).pathname)
+      startDetached([process.execPath, path, ...words], { outputPath, env, cwd: '/' })
+    }
+  } catch {
+    // It is done by the next one, or told by the watchdog; the person who waits for the line need not know.
+  }
 }
 
 function lineOf({ glance, settings }: Gathered, columns: number): string {
@@ -59,6 +96,8 @@ async function readStdin(): Promise<Stdin> {
   } catch {
     return { value: null, isOpen: false } // Closed.
   }
+  // One reader is all that is needed, and each costs.
+  process.env['UV_THREADPOOL_SIZE'] = '1'
   return new Promise(resolve => {
     const room = Buffer.allocUnsafeSlow(64 * 1024)
     let text = ''

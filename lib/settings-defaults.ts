@@ -1,6 +1,6 @@
 // What is in force without a vigil.yaml. Apart from the schema, so that a run without one need not load a parser.
 
-import { DEFAULT_STATUSLINE, SEGMENT_NAMES, VARIANTS } from './statusline/segments.ts'
+import { DEFAULT_STATUSLINE, SEGMENT_NAMES, VARIANTS } from './statusline/line.ts'
 import { DEFAULT_CCUSAGE_TIMEOUT_MS, DEFAULT_QUOTA_AGES, HOUR_MS, MINUTE_MS } from './timings.ts'
 import * as v from './valibot.ts'
 

@@ -5,7 +5,7 @@ import { mayReceiveTokens } from './edges/http.ts'
 import { ChannelsFile, checkChannels, DeadManFile, flag, oneLine, toDelivery } from './settings-channels.ts'
 import { type AllSettings, DEFAULT_SETTINGS, SettingsError } from './settings-defaults.ts'
 import { byLine, describeIssue, lineFinder, readData } from './settings-problems.ts'
-import { SEGMENT_NAMES, VARIANTS } from './statusline/segments.ts'
+import { SEGMENT_NAMES, VARIANTS } from './statusline/line.ts'
 import { checkTimings, DAY_MS, HOUR_MS, MINUTE_MS } from './timings.ts'
 import * as v from './valibot.ts'
 

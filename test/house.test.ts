@@ -41,7 +41,7 @@ describe('the schedule', () => {
         { '* * * * *': 1, '20 12 * * *': 1440 }[times!] ?? Number(/^\*\/(\d+) \* \* \* \*$/.exec(times!)![1])
       expect([name, minutes * 60_000]).toEqual([name, CRON_PERIOD_MS[name as keyof typeof CRON_PERIOD_MS]])
       expect(line).not.toContain('%')
-      expect(line).toContain('exec 2>>"$l/cron.err"')
+      expect(line).toContain('exec 2>>"$h/logs/cron.err"')
     }
   })
 })
@@ -59,7 +59,7 @@ describe('imports', () => {
     watchdog: ['domain', 'watchdog'],
     install: ['domain', 'edges', 'install'],
     statusline: ['domain', 'edges', 'statusline'],
-    flows: ['domain', 'sources', 'store', 'edges', 'watchdog', 'channels', 'flows'],
+    flows: ['domain', 'sources', 'store', 'edges', 'watchdog', 'channels', 'statusline', 'flows'],
   }
   const ROOT_FOR_ALL = [
     'lib/timings.ts',
