@@ -1,6 +1,6 @@
 // `vigil install` and `vigil uninstall`: the schedule of this machine and `vigil` on the PATH. Shows what changes, asks,
 // does it, starts each job once and shows its record.
-import { existsSync, mkdtempSync, realpathSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -23,6 +23,7 @@ import { agree } from './agree.ts'
 
 const FAILED = 1
 const WRONG_USAGE = 64
+const NOT_ALLOWED = 77
 const WRONG_PLACE = 78
 
 export interface InstallOptions {
@@ -42,9 +43,10 @@ export async function installCommand(options: InstallOptions): Promise<void> {
     const place = placeOf(environment, machine)
     const refusal = refuse({ ...machine, homeOwner: ownerOf(home), vigilHome: environment.paths.vigilHome, place })
     if (refusal !== null) return end(refusal.exitCode, `vigil install: ${refusal.reason}`)
-    const installed = await readInstalled(machine)
+    const installed = await readInstalled(machine, environment.paths.health)
     const { name, reason } = chooseScheduler(machine, asked[0] ?? null, inUse(installed))
-    const entries = wantedEntries(name, home, place, machine.id, environment.paths.logs)
+    const goneScript = readFileSync(join(place.root, 'deploy', 'gone.sh'), 'utf8')
+    const entries = wantedEntries(name, environment.paths, place, machine.id, goneScript)
     const plan = planInstall(installed, name === 'cron' ? cronLines(place, machine.id) : null, entries)
     if (typeof plan === 'string') return end(WRONG_PLACE, `vigil install: ${plan}`)
     const oldRoots = rootsInUse(installed)
@@ -76,7 +78,7 @@ export async function uninstallCommand(options: Pick<InstallOptions, 'dryRun' | 
   await onThisMachine('uninstall', async (environment, machine) => {
     const { home } = environment.paths
     const shown = (path: string) => tildePath(path, home)
-    const installed = await readInstalled(machine)
+    const installed = await readInstalled(machine, environment.paths.health)
     const plan: Plan | string = planInstall(installed, null, new Map())
     if (typeof plan === 'string') return end(WRONG_PLACE, `vigil uninstall: ${plan}`)
     const ownLink = isOurLink(home, [checkout(), ...rootsInUse(installed)])
@@ -103,8 +105,10 @@ async function onThisMachine(
     const { paths, childEnv } = environment
     await act(environment, lookAtMachine(paths.home, childEnv['PATH']!, scratch))
   } catch (error) {
-    if (!(error instanceof InstallError)) throw error
-    end(FAILED, `vigil ${command}: ${error.message}`)
+    const { code, message } = error as NodeJS.ErrnoException
+    // What the system says no to is no bug of ours.
+    if (!(error instanceof InstallError) && code === undefined) throw error
+    end(code === 'EACCES' || code === 'EPERM' ? NOT_ALLOWED : FAILED, `vigil ${command}: ${message}`)
   } finally {
     rmSync(scratch, { recursive: true, force: true })
   }

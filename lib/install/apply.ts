@@ -9,9 +9,17 @@ import { foundEntries } from './schedule-files.ts'
 /** A step of an installation that did not succeed, with what to do. */
 export class InstallError extends Error {}
 
-/** @throws InstallError where the crontab cannot be read, Error where a file of our name is not ours */
-export async function readInstalled(machine: Machine): Promise<Installed> {
-  return { crontab: await readCrontab(machine), entries: foundEntries(machine.home) }
+/** @throws InstallError where the crontab cannot be read, or a file of our name is not ours */
+export async function readInstalled(machine: Machine, health: string): Promise<Installed> {
+  return { crontab: await readCrontab(machine), entries: foundOrRefused(machine.home, health) }
+}
+
+function foundOrRefused(home: string, health: string): Installed['entries'] {
+  try {
+    return foundEntries({ home, health })
+  } catch (error) {
+    throw new InstallError((error as Error).message)
+  }
 }
 
 /** latin1, so that every byte is a character; null = there is none, or no cron at all. */
@@ -44,7 +52,7 @@ export async function applyPlan(plan: Plan, machine: Machine): Promise<void> {
   )
   for (const { path } of gone) rmSync(path)
   for (const { path, to } of made) {
-    mkdirSync(dirname(path), { recursive: true })
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
     if (to!.kind === 'link') {
       rmSync(path, { force: true })
       symlinkSync(to!.text, path)

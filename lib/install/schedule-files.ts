@@ -3,7 +3,7 @@ import { basename, join } from 'node:path'
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from '../edges/fs.ts'
 import { CRON_PERIOD_MS, type JobName } from '../timings.ts'
 import type { SchedulerName } from './machine.ts'
-import { type Place, startJitterMs } from './start-script.ts'
+import { GONE_SCRIPT, type Place, startJitterMs } from './start-script.ts'
 import { agentLabel, launchAgent, MADE_BY, systemdService, systemdTimer, unitName } from './units.ts'
 
 /** A file by its content, or a link by where it leads. */
@@ -23,15 +23,21 @@ export function unitsFolder(home: string): string {
   return join(home, '.config', 'systemd', 'user')
 }
 
-/** What there is to be in the home for a scheduler to start the jobs; nothing for cron. */
+export interface Homes {
+  home: string
+  health: string
+  logs: string
+}
+
+/** What there is to be in the home for a scheduler to start the jobs, beside lines in a crontab. */
 export function wantedEntries(
   name: SchedulerName,
-  home: string,
+  { home, health, logs }: Homes,
   place: Place,
   machineId: string,
-  logs: string,
+  goneScript: string,
 ): Entries {
-  const entries: Entries = new Map()
+  const entries: Entries = new Map([[join(health, GONE_SCRIPT), { kind: 'file', text: goneScript }]])
   for (const [job, periodMs] of JOBS) {
     const file = (path: string, text: string) => entries.set(path, { kind: 'file', text })
     if (name === 'launchd') {
@@ -54,9 +60,10 @@ export function wantedEntries(
  * What there is of ours, also of jobs that there are no more.
  * @throws Error where a file of our name is not ours
  */
-export function foundEntries(home: string): Entries {
+export function foundEntries({ home, health }: Pick<Homes, 'home' | 'health'>): Entries {
   const entries: Entries = new Map()
   const folders = [
+    [health, /^gone\.sh$/],
     [agentsFolder(home), /^local\.vigil\.[a-z-]+\.plist$/],
     [unitsFolder(home), /^vigil-[a-z-]+\.(service|timer)$/],
     [join(unitsFolder(home), 'timers.target.wants'), /^vigil-[a-z-]+\.timer$/],

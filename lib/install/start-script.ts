@@ -15,6 +15,9 @@ export interface Place {
 /** Of the generated examples; the home is found by the shell. */
 export const EXAMPLE_PLACE: Place = { root: '/path/to/vigil', home: null, vigilHome: null }
 
+/** In session-health/, put there by an installation: deploy/gone.sh. */
+export const GONE_SCRIPT = 'gone.sh'
+
 /** Daily jobs run at noon: at night a laptop sleeps, and cron never makes up for what it slept through. */
 export const DAILY_AT = { hour: 12, minute: 20 }
 
@@ -28,11 +31,13 @@ export function startScript(job: JobName, { root, home, vigilHome }: Place, jitt
     ...(home === null ? [] : [`export HOME="${home}"`]),
     ...(vigilHome === null ? [] : [`export VIGIL_HOME="${vigilHome}"`]),
     `v="${root}"`,
-    `l="${vigilHome === null ? '$HOME/.claude' : '$VIGIL_HOME'}/session-health/logs"`,
-    'mkdir -p "$l"',
-    'exec 2>>"$l/cron.err"',
+    `h="${vigilHome === null ? '$HOME/.claude' : '$VIGIL_HOME'}/session-health"`,
+    'mkdir -p "$h/logs"',
+    'exec 2>>"$h/logs/cron.err"',
     ...(jitterMs < 1000 ? [] : [`sleep ${Math.floor(jitterMs / 1000)}`]),
     'export PATH="$PATH:/usr/local/bin:/opt/homebrew/bin" NODE_COMPILE_CACHE="$v/node_modules/.cache/compile"',
+    // Nothing in the checkout can tell that it is gone.
+    ...(job === 'watchdog' ? [`[ -x "$v/node_modules/.bin/node" ] || /bin/sh "$h/${GONE_SCRIPT}" "$v"`] : []),
     `exec "$v/node_modules/.bin/node" "$v/jobs/${job}.ts"`,
   ].join('; ')
 }
@@ -71,7 +76,7 @@ export function badPath(path: string): string | null {
 
 /** The checkout that a schedule of ours leads to; null = it is none of ours. */
 export function placeNamed(text: string): string | null {
-  const [, root] = /; v="([^"]*)"; l="/.exec(text.replaceAll('&quot;', '"').replaceAll('&amp;', '&')) ?? []
+  const [, root] = /; v="([^"]*)"; h="/.exec(text.replaceAll('&quot;', '"').replaceAll('&amp;', '&')) ?? []
   return (
     root
       ?.replaceAll(/\\%|%%/g, '%')
