@@ -140,6 +140,54 @@ program
     await whyCommand(key, hours)
   })
 
+const accounts = program.command('accounts').description('the logins that Vigil looks after')
+
+accounts
+  .command('list', { isDefault: true })
+  .description('each with its directory and standing')
+  .option('--json', 'as JSON', false)
+  .action(async (options: { json: boolean }) => {
+    const { listAccounts } = await import('./accounts.ts')
+    await listAccounts(options)
+  })
+
+accounts
+  .command('add')
+  .description('one more login; a copy of another one is refused, for renewing either would end both')
+  .argument('<dir>', 'the config directory, such as ~/.claude-work')
+  .option('--slot <name>', 'what to call it here')
+  .action(async (dir: string, options: { slot?: string }) => {
+    const { addAccount } = await import('./accounts.ts')
+    await addAccount(dir, options)
+  })
+
+accounts
+  .command('pause')
+  .description('leaves a login alone until it is resumed')
+  .argument('<slot>', 'as `vigil accounts` shows it')
+  .action(async (slot: string) => {
+    const { pauseAccount } = await import('./accounts.ts')
+    await pauseAccount(slot)
+  })
+
+accounts
+  .command('resume')
+  .description('looks after a paused login again')
+  .argument('<slot>', 'as `vigil accounts` shows it')
+  .action(async (slot: string) => {
+    const { resumeAccount } = await import('./accounts.ts')
+    await resumeAccount(slot)
+  })
+
+accounts
+  .command('use')
+  .description('makes a login the current one')
+  .argument('<slot>', 'as `vigil accounts` shows it')
+  .action(async (slot: string) => {
+    const { useAccount } = await import('./accounts.ts')
+    await useAccount(slot)
+  })
+
 program
   .command('log')
   .description('what the jobs wrote, by local time; without a job all of them, and what a shell said')

@@ -15,7 +15,7 @@ export interface CopiedLogin {
   why: 'sameLogin' | 'unnamed'
 }
 
-interface FoundLogin {
+export interface FoundLogin {
   configDir: string
   isDefault: boolean
   identity: Identity | null
@@ -62,13 +62,28 @@ async function loginsIn({ paths, environment, job }: Omit<AccountsContext, 'log'
     const directory = directoryOf(configDir)
     if (!existsSync(configDir) || seen.has(directory)) continue
     seen.add(directory)
-    const isDefault = name === '.claude'
-    const store = await openCredentialStore({ configDir, isDefault }, { paths, childEnv: environment.childEnv, job })
-    const reading = await store.read()
-    if (reading.state === 'absent' || reading.state === 'noLogin') continue
-    logins.push({ configDir, isDefault, identity: await readIdentity(configDir, isDefault, paths.home), reading })
+    const login = await loginIn({ configDir, isDefault: name === '.claude' }, { paths, environment, job })
+    if (login.reading.state !== 'absent' && login.reading.state !== 'noLogin') logins.push(login)
   }
   return logins
+}
+
+export async function loginIn(
+  { configDir, isDefault }: Pick<Account, 'configDir' | 'isDefault'>,
+  { paths, environment, job }: Omit<AccountsContext, 'log' | 'now'>,
+): Promise<FoundLogin> {
+  const store = await openCredentialStore({ configDir, isDefault }, { paths, childEnv: environment.childEnv, job })
+  const reading = await store.read()
+  return { configDir, isDefault, identity: await readIdentity(configDir, isDefault, paths.home), reading }
+}
+
+/** The one of these that `login` is a copy of; null = none. */
+export function copiedFrom(login: FoundLogin, others: readonly FoundLogin[]): CopiedLogin | null {
+  const { configDir } = login
+  const same = others.find(other => isSameLogin(other, login))
+  if (same !== undefined) return { configDir, original: same.configDir, why: 'sameLogin' }
+  const unnamed = login.identity === null && mayHoldRefreshToken(login) && others.find(({ isDefault }) => isDefault)
+  return unnamed ? { configDir, original: unnamed.configDir, why: 'unnamed' } : null
 }
 
 function isSameLogin(one: FoundLogin, other: FoundLogin): boolean {

@@ -29,7 +29,7 @@ export async function loadAccounts(context: AccountsContext): Promise<Registry> 
   return writeFirstRegistry(paths, job, now, found)
 }
 
-function aboutCopy({ configDir, original, why }: CopiedLogin, home: string): string {
+export function aboutCopy({ configDir, original, why }: CopiedLogin, home: string): string {
   const [copy, first] = [tildePath(configDir, home), tildePath(original, home)]
   const what =
     why === 'sameLogin'

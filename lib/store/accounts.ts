@@ -66,16 +66,33 @@ export async function setStanding(
   configDir: string,
   change: StandingChange,
 ): Promise<'changed' | 'unchanged' | 'pausedByPerson' | 'noSuchSlot'> {
+  return editRegistry(paths, job, now, async (text, registry) => {
+    const account = registry.accounts.find(known => known.slot === slot && known.configDir === configDir)
+    if (account === undefined) return { left: 'noSuchSlot' as const }
+    if (standingOf(account) === 'pausedByPerson') return { left: 'pausedByPerson' as const }
+    if (saysAlready(account, change)) return { left: 'unchanged' as const }
+    const { withStanding } = await import('../domain/accounts-text.ts')
+    return withStanding(text, slot, change)
+  })
+}
+
+/**
+ * Changes the text as it stands in that moment. No file reads as an empty one, and is left alone.
+ * @param edit gives the new text, or why there is none
+ * @throws SettingsError when the registry cannot be used, or could not be afterwards; Error when it cannot be changed
+ */
+export async function editRegistry<Left extends string>(
+  paths: Paths,
+  job: string,
+  now: number,
+  edit: (text: string, registry: Registry) => Promise<string | { left: Left }>,
+): Promise<'changed' | 'unchanged' | Left> {
   return underLock(paths, job, now, async () => {
     const text = readText(paths)
-    const registry = text === null ? null : await registryOf(text, paths)
-    const account = registry?.accounts.find(known => known.slot === slot && known.configDir === configDir)
-    if (text === null || account === undefined) return 'noSuchSlot'
-    if (standingOf(account) === 'pausedByPerson') return 'pausedByPerson'
-    if (saysAlready(account, change)) return 'unchanged'
-    const { withStanding } = await import('../domain/accounts-text.ts')
-    const next = withStanding(text, slot, change)
-    if (next === text) return 'unchanged'
+    const registry = text === null ? { current: null, accounts: [] } : await registryOf(text, paths)
+    const next = await edit(text ?? '', registry)
+    if (typeof next !== 'string') return next.left
+    if (text === null || next === text) return 'unchanged'
     // Read before it is written: nothing is put there that the next run would refuse.
     await registryOf(next, paths)
     return (await replaceText(paths, text, next)) ? 'changed' : 'overtaken'
