@@ -32,8 +32,40 @@ export const QuotaObservation = v.object({
   organizationUuid: v.nullable(v.string()),
   windows: v.array(QuotaWindow),
   extraUsage: v.nullable(ExtraUsage),
+  /**
+   * ms. Of a status line's figures: when all that it is not told (windows of one model, paid use) was measured. null or absent =
+   * nothing of that is here.
+   */
+  carriedFrom: v.optional(v.nullable(v.number())),
 })
 export type QuotaObservation = v.InferOutput<typeof QuotaObservation>
+
+/** When an account's whole picture was measured last, ms; null = not within what these figures know. */
+export function wholeAt({ source, measuredAt, carriedFrom }: QuotaObservation): number | null {
+  return source === 'oauth' ? measuredAt : (carriedFrom ?? null)
+}
+
+interface CarryRules {
+  everyMs: number
+  freshForMs: number
+  unreliableAfterMs: number
+}
+
+/** How long what a status line is not told may stand beside its figures: while it is fresh itself, where there is any. */
+export function carryMs(seen: QuotaObservation | null, { freshForMs, unreliableAfterMs }: CarryRules): number {
+  const more = seen?.windows.some(({ name, scope }) => scope !== null || (name !== 'five_hour' && name !== 'seven_day'))
+  return more || seen?.extraUsage?.enabled ? freshForMs : unreliableAfterMs
+}
+
+/**
+ * From when the next asking is counted, ms: a status line's figures put it off, but not for longer than what they leave out
+ * may stand. null = ask now.
+ */
+export function countsFrom(seen: QuotaObservation, rules: CarryRules): number | null {
+  const whole = wholeAt(seen)
+  if (whole === null) return null
+  return Math.min(seen.measuredAt, whole + carryMs(seen, rules) - rules.everyMs)
+}
 
 /**
  * Whose figures and whose requests they are. A person can have several organizations, each with a quota of its own, so

@@ -1,6 +1,7 @@
 // What is known of each account before any is asked: whose login it is, what its slot holds, who shares its budget.
+import { join } from 'node:path'
 import { type Account, type Identity, standingOf } from '../domain/account.ts'
-import { belongsTo, loginKey } from '../domain/quota.ts'
+import { belongsTo, countsFrom, loginKey } from '../domain/quota.ts'
 import { observationOf } from '../domain/quota-cache.ts'
 import { decideRequest, type RequestDecision } from '../domain/request-budget.ts'
 import { type AccountResult, resultOfError } from '../domain/run-record.ts'
@@ -14,6 +15,7 @@ import {
   type Slot,
   type SlotOwner,
 } from '../domain/slot.ts'
+import { existsSync, readdirSync, statSync } from '../edges/fs.ts'
 import type { Run } from '../job.ts'
 import { readIdentity } from '../store/identity.ts'
 import { readSlot } from '../store/slots.ts'
@@ -46,6 +48,7 @@ export async function lookAtQuota(accounts: readonly Account[], run: Run): Promi
     const stored = await storedLogin(look.account, run).catch(() => null) // Its own turn says what is wrong with it.
     settleOwner(look, stored?.organizationUuid ?? null, run)
   }
+  await takeInHarvest(looks, run)
   for (const { account, owner, slot } of looks) {
     if (slot.observation === null || belongsTo(slot.observation, owner)) continue
     run.log('info', `the figures of ${account.slot} are not of the login that it holds now; they are dropped`, {
@@ -53,6 +56,25 @@ export async function lookAtQuota(accounts: readonly Account[], run: Run): Promi
     })
   }
   return { looks, twins: twinsOf(looks), byLogin: byLogin(looks) }
+}
+
+/** A run with nothing to take in has looked into one folder, and loaded nothing for it. */
+async function takeInHarvest(looks: readonly QuotaLook[], run: Run): Promise<void> {
+  if (!run.settings.quota.sources.includes('statusline') || !existsSync(run.paths.harvest)) return
+  try {
+    const files = readdirSync(run.paths.harvest)
+      .filter(name => !name.startsWith('.') && name.endsWith('.json'))
+      .map(name => join(run.paths.harvest, name))
+      .filter(
+        path => run.now - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0) < run.settings.quota.freshForMs,
+      )
+    if (files.length === 0) return
+    const { takeHarvest } = await import('./take-harvest.ts')
+    await takeHarvest(looks, files, run)
+  } catch (error) {
+    // Then the endpoint is asked, as if no status line had been told anything.
+    run.log('warn', `what status lines were told cannot be taken in: ${(error as Error).message}`)
+  }
 }
 
 async function lookAt(account: Account, run: Run): Promise<QuotaLook> {
@@ -124,9 +146,10 @@ export function settledWithoutAsking(look: QuotaLook, round: QuotaRound, run: Ru
   return mayAsk(look, round, run, run.now, measuredAtOf(look, round, run))
 }
 
-/** When the newest of the figures that may be shown for this login was measured, ms; null = there are none. */
+/** When the newest of the figures that may be shown for this login was measured, as far as that puts off asking, ms; null = ask. */
 export function measuredAtOf(look: QuotaLook, round: QuotaRound, run: Run): number | null {
-  return observationOf(look, round.byLogin, run.now)?.measuredAt ?? null
+  const seen = observationOf(look, round.byLogin, run.now)
+  return seen === null ? null : countsFrom(seen, run.settings.quota)
 }
 
 /** @returns null where a request may be made, or why it may not */

@@ -1,6 +1,16 @@
 // What a status line does besides printing, after it has printed: remembers the session's figures, notes its health, starts
 // what is due. Loaded only where there is something to do. Whatever is cut off in between leaves whole files and no lock.
-import { closeSync, mkdirSync, readdirSync, renameSync, statSync, unlinkSync, writeFileSync } from '../edges/fs.ts'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from '../edges/fs.ts'
 import { openNew, stagingName, writeFully } from '../edges/publish.ts'
 import { redact, redactedJson } from '../edges/redact.ts'
 import { logPath, type Paths } from '../paths.ts'
@@ -113,9 +123,10 @@ function put(path: string, value: object): void {
 function refreshGit({ paths, gathered, input, now }: Afterwards): Start | null {
   const folder = folderOf(fieldsOf(input))
   if (!gathered.gitDue || folder === null || !isGitAskable(paths, folder, now)) return null
-  mkdirSync(paths.git, { recursive: true, mode: 0o700 })
-  // A time, not a lock: left behind, it holds nobody for longer than until the next one is due.
-  writeFileSync(askedPath(paths, folder), '', { mode: 0o600 })
+  const path = gitPath(paths, folder)
+  // A time, not a lock: it holds nobody for longer than until the next one is due.
+  if (existsSync(path)) utimesSync(path, now / 1000, now / 1000)
+  else put(path, { schema: 1, folder, measuredAt: now, branch: null, staged: 0, changed: 0 })
   return { script: 'cli/git-state.ts', words: [folder], outputPath: `${paths.logs}/git-state.err`, sessionId: null }
 }
 
@@ -123,12 +134,8 @@ function refreshGit({ paths, gathered, input, now }: Afterwards): Start | null {
 const ASK_GIT_EVERY_MS = 10_000
 
 function isGitAskable(paths: Paths, folder: string, now: number): boolean {
-  const stat = statSync(askedPath(paths, folder), { throwIfNoEntry: false })
+  const stat = statSync(gitPath(paths, folder), { throwIfNoEntry: false })
   return stat === undefined || Math.abs(now - stat.mtimeMs) >= ASK_GIT_EVERY_MS
-}
-
-function askedPath(paths: Paths, folder: string): string {
-  return gitPath(paths, folder).replace(/json$/, 'asked')
 }
 
 export type KickDecision =

@@ -25,7 +25,7 @@ import {
   WATCHDOG_MISSING_MS,
 } from '../timings.ts'
 import { VERSION } from '../version.ts'
-import { DEFAULT_STATUSLINE, type StatuslineSettings } from './line.ts'
+import { DEFAULT_STATUSLINE, type SegmentName, type StatuslineSettings, VARIANTS } from './line.ts'
 
 type Mark = Freshness['state']
 
@@ -159,7 +159,6 @@ interface Kept {
 /** What vigil.yaml meant to the job that parsed it last, while that very file is there; else the defaults. */
 function keptSettings(paths: Paths, read: (path: string) => unknown): Kept {
   const copy = fieldsOf(read(paths.parsedSettings))
-  // Its fields were checked by their schema when they were kept, and by nobody since.
   const settings = copy['version'] === VERSION && copy['seal'] === sealOf(paths) ? fieldsOf(copy['settings']) : {}
   const quota = fieldsOf(settings['quota'])
   const ms = (value: unknown, otherwise: number) => numberIn(value, 1, WEEK_MS) ?? otherwise
@@ -171,8 +170,22 @@ function keptSettings(paths: Paths, read: (path: string) => unknown): Kept {
     },
     measureMs:
       ms(fieldsOf(settings['billing'])['ccusageTimeoutMs'], DEFAULT_CCUSAGE_TIMEOUT_MS) + CCUSAGE_KILL_GRACE_MS,
-    statusline: { ...DEFAULT_STATUSLINE, ...fieldsOf(settings['statusline']) } as StatuslineSettings,
+    statusline: shownAs(fieldsOf(settings['statusline'])),
     sources: Array.isArray(quota['sources']) ? (quota['sources'] as string[]) : ['statusline', 'oauth'],
+  }
+}
+
+function shownAs(kept: Loose): StatuslineSettings {
+  const { segments, variant, colors, lines, levels, contextLevels } = DEFAULT_STATUSLINE
+  const names = listOf(kept['segments']).filter(name => segments.includes(name as SegmentName)) as SegmentName[]
+  const percents = (value: unknown) => listOf(value).filter(percent => numberIn(percent, 0, 1000) !== null) as number[]
+  return {
+    segments: names.length > 0 ? names : segments,
+    variant: VARIANTS.find(known => known === kept['variant']) ?? variant,
+    colors: typeof kept['colors'] === 'boolean' ? kept['colors'] : colors,
+    lines: [1, 2, 3].find(count => count === kept['lines']) ?? lines,
+    levels: Array.isArray(kept['levels']) ? percents(kept['levels']) : levels,
+    contextLevels: Array.isArray(kept['contextLevels']) ? percents(kept['contextLevels']) : contextLevels,
   }
 }
 
@@ -469,8 +482,8 @@ export function harvestOf(
   const sessionId = sessionOf(told)
   const memory = sessionId === null ? undefined : read(harvestPath(paths, sessionId))
   const known = fieldsOf(memory)
-  const isKnown = known['answer'] === answer && known['configDir'] === configDir
-  const measuredAt = isKnown
+  const isSame = known['answer'] === answer
+  const measuredAt = isSame
     ? momentOf(known['measuredAt'])
     : typeof known['answer'] === 'string'
       ? now
@@ -482,7 +495,7 @@ export function harvestOf(
     windows: { five_hour: seen(fiveHour), seven_day: seen(sevenDay) },
     measuredAt,
     answer,
-    isNew: !isKnown && sessionId !== null,
+    isNew: sessionId !== null && !(isSame && known['configDir'] === configDir),
   }
 }
 

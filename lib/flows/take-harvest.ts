@@ -1,0 +1,55 @@
+// Takes in what status lines were handed. Only fetch-quota does, under each slot's lock, before it decides whom to ask.
+import type { Account } from '../domain/account.ts'
+import { decideHarvest, Harvest } from '../domain/harvest.ts'
+import { carryMs } from '../domain/quota.ts'
+import { takenOver } from '../domain/slot.ts'
+import { readJson } from '../edges/read-json.ts'
+import type { Run } from '../job.ts'
+import { updateSlot } from '../store/slots.ts'
+import type { QuotaLook } from './look-at-quota.ts'
+
+/** @param files of sessions that were told something lately */
+export async function takeHarvest(looks: readonly QuotaLook[], files: readonly string[], run: Run): Promise<void> {
+  const harvests = files.flatMap(path => read(path, run)).sort((a, b) => (b.measuredAt ?? 0) - (a.measuredAt ?? 0))
+  for (const look of looks) {
+    if (look.failed !== null) continue
+    const { account } = look
+    for (const harvest of harvests.filter(one => isOf(account, one, run.paths.home))) {
+      const decide = (slot = look.slot) =>
+        decideHarvest(slot.observation, look.owner, harvest, run.now, carryMs(slot.observation, run.settings.quota))
+      const decision = decide()
+      if (decision.do === 'leave') {
+        run.log('debug', `what session ${harvest.sessionId.slice(0, 8)} was told is left: ${decision.reason}`, {
+          slot: account.slot,
+        })
+        continue
+      }
+      const who = { job: run.job, now: run.clock() }
+      look.slot = await updateSlot(run.paths, who, account.slot, account.configDir, present => {
+        const own = takenOver(present, look.owner)
+        const still = decide(own)
+        return still.do === 'take' ? { ...own, observation: still.observation } : own
+      })
+      run.count('harvested')
+      break
+    }
+  }
+}
+
+function read(path: string, run: Run): Harvest[] {
+  try {
+    const reading = readJson(path, Harvest)
+    if (reading.state === 'present') return [reading.value]
+    if (reading.state === 'corrupt') run.log('warn', `what a status line left is corrupt: ${reading.detail}`)
+  } catch (error) {
+    run.log('warn', `what a status line left cannot be read: ${(error as NodeJS.ErrnoException).code}`)
+  }
+  return []
+}
+
+/** By the variable as the session has it; setting it to `~/.claude` means the same files on Linux. */
+function isOf({ configDir, isDefault }: Account, harvest: Harvest, home: string): boolean {
+  if (harvest.configDir === null) return isDefault
+  const dir = harvest.configDir.replace(/\/+$/, '')
+  return dir === configDir || (isDefault && dir === `${home}/.claude`)
+}
