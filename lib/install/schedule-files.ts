@@ -15,11 +15,11 @@ export type Entries = Map<string, Entry>
 
 const JOBS = Object.entries(CRON_PERIOD_MS) as Array<[JobName, number]>
 
-export function agentsFolder(home: string): string {
+function agentsFolder(home: string): string {
   return join(home, 'Library', 'LaunchAgents')
 }
 
-export function unitsFolder(home: string): string {
+function unitsFolder(home: string): string {
   return join(home, '.config', 'systemd', 'user')
 }
 
