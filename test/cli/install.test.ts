@@ -158,6 +158,34 @@ describe('with cron', () => {
   })
 })
 
+it('it says where alerts go, without any secret, and what would be told to nobody', async () => {
+  const alerts = async (yaml: string) => {
+    vigil.settings(yaml)
+    const { stdout } = await cli('install', '--yes')
+    return stdout.slice(stdout.indexOf('\nAlerts go')).trim().split('\n')
+  }
+  expect(
+    await alerts(`channels:
+  desktop: { min_severity: info }
+  email: { to: [me@example.com], from: v@example.com, min_severity: critical, smtp: { host: localhost, port: 25 } }
+  webhooks: [{ name: phone, kind: ntfy, url: "https://ntfy.example.com/secret-topic" }]
+dead_man: { watchdog: "http://127.0.0.1:9/secret-path" }`),
+  ).toEqual([
+    'Alerts go to:',
+    '  desktop  a notice on this machine',
+    '  email    mail to me@example.com, critical',
+    '  phone    ntfy, warning and worse',
+    'Try them: vigil alerts test',
+  ])
+  expect(await alerts('')).toEqual([
+    'Alerts go to:',
+    '  desktop  a notice on this machine, warning and worse',
+    'A notice cannot tell whether anybody saw it; set up mail or a phone in ~/.claude/config/vigil.yaml',
+    'When this machine is off, nobody is told: only a dead_man URL in ~/.claude/config/vigil.yaml covers that',
+    'Try them: vigil alerts test',
+  ])
+})
+
 it('two schedulers at once are wrong usage', async () => {
   const run = await cli('install', '--cron', '--systemd')
   expect(run).toMatchObject({ code: 64, stderr: 'vigil install: choose one of --cron, --launchd and --systemd\n' })
