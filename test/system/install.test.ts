@@ -242,7 +242,7 @@ it('cron runs the installed lines; a checkout that is moved away is told within 
     const names = readFileSync(join(user.home, file), 'utf8')
       .split('\n')
       .map(line => line.split('=')[0])
-    expect(names.filter(name => !/^(HOME|LOGNAME|PATH|LANG|SHELL|PWD|SHLVL|_|)$/.test(name!))).toEqual([])
+    expect(names.filter(name => !/^(HOME|LOGNAME|MAILTO|PATH|LANG|SHELL|PWD|SHLVL|_|)$/.test(name!))).toEqual([])
     expect(readFileSync(join(user.home, file), 'utf8')).toMatch(/^PATH=\/usr\/bin:\/bin$/m)
   }
   for (const path of filesBelow(join(claude, 'session-health')))
