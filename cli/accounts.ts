@@ -3,6 +3,7 @@
 import { resolve } from 'node:path'
 import { type Account, loginCommand, SLOT_PATTERN, standingOf, tildePath } from '../lib/domain/account.ts'
 import { expandHome, type Registry } from '../lib/domain/accounts-file.ts'
+import { ensurePrivateDir } from '../lib/edges/publish.ts'
 import { painter, truncate } from '../lib/screen/ansi.ts'
 import { ago } from '../lib/screen/times.ts'
 import { type Environment, readEnvironment } from '../lib/settings.ts'
@@ -60,6 +61,8 @@ export async function addAccount(dir: string, options: { slot?: string }): Promi
     if (options.slot !== undefined && !SLOT_PATTERN.test(options.slot))
       return fail('add', `"${options.slot}" is no name for a slot; use letters, digits, ".", "_" and "-"`, WRONG_USAGE)
     const context = { paths, job: 'accounts', now, environment: { childEnv } }
+    // What macOS' `security` says on stderr needs a place.
+    for (const folder of [paths.health, paths.logs]) ensurePrivateDir(folder)
     const registry = (await readRegistry(paths, 'leave')) ?? { current: null, accounts: [] }
     const { judgeNewLogin } = await import('../lib/flows/add-account.ts')
     const verdict = await judgeNewLogin(account, registry.accounts, context)

@@ -189,6 +189,16 @@ accounts
   })
 
 program
+  .command('doctor')
+  .description('looks for everything that can be wrong, and says what mends it')
+  .option('--json', 'as JSON', false)
+  .option('--fix', 'mends modes of files and takes away old temporary files; nothing else', false)
+  .action(async (options: { json: boolean; fix: boolean }) => {
+    const { doctorCommand } = await import('./doctor.ts')
+    await doctorCommand(options)
+  })
+
+program
   .command('log')
   .description('what the jobs wrote, by local time; without a job all of them, and what a shell said')
   .argument('[job]', 'a job, or a file of logs/ such as cron.err')

@@ -58,6 +58,7 @@ describe('imports', () => {
     channels: ['domain', 'edges', 'screen', 'channels'],
     watchdog: ['domain', 'watchdog'],
     install: ['domain', 'edges', 'install'],
+    doctor: ['domain', 'doctor'],
     statusline: ['domain', 'edges', 'statusline'],
     flows: ['domain', 'sources', 'store', 'edges', 'watchdog', 'channels', 'statusline', 'flows'],
   }

@@ -68,7 +68,7 @@ export function encryption({ host, port }: Pick<Mailbox, 'host' | 'port'>) {
   }
 }
 
-async function connect(
+export async function connect(
   { host, port }: Mailbox,
   signal: AbortSignal,
 ): Promise<import('node:net').Socket | { problem: string }> {
@@ -119,7 +119,7 @@ function leavePolitely(connection: SMTPConnection, end: () => void): void {
   connection.quit()
 }
 
-type SmtpProblem = SMTPConnection.SMTPError & { originalCode?: string; rejectedErrors?: SMTPConnection.SMTPError[] }
+export type SmtpProblem = SMTPConnection.SMTPError & { originalCode?: string; rejectedErrors?: SMTPConnection.SMTPError[] }
 
 function judgeSent({ accepted: taken, rejectedErrors = [], response }: SMTPConnection.SentMessageInfo): SendResult {
   if (rejectedErrors.length === 0) return accepted(oneLine(response))

@@ -7,8 +7,13 @@ import { accessSync, chmodSync, constants, existsSync, readFileSync, statSync } 
 /**
  * Our own pinned ccusage, else the one on the search path.
  * @param from a file; packages are looked for beside and above it
+ * @param mode `look` changes nothing: what may not be run is not made executable
  */
-export function findCcusage(searchPath: string, from: string = import.meta.filename): CcusageProgram | NoFigures {
+export function findCcusage(
+  searchPath: string,
+  from: string = import.meta.filename,
+  mode: 'mend' | 'look' = 'mend',
+): CcusageProgram | NoFigures {
   const own = findPackage('ccusage', from)
   const native = own && findPackage(`@ccusage/ccusage-${process.platform}-${process.arch}`, join(own, 'package.json'))
   const trouble: NoFigures | null = !own
@@ -18,7 +23,7 @@ export function findCcusage(searchPath: string, from: string = import.meta.filen
           kind: 'missingNative',
           reason: `ccusage's native part for ${process.platform}-${process.arch} is missing: npm ci`,
         }
-      : makeExecutable(join(native, 'bin', 'ccusage'))
+      : makeExecutable(join(native, 'bin', 'ccusage'), mode)
   if (native && !trouble) {
     return { kind: 'found', command: [join(native, 'bin', 'ccusage')], version: versionOf(native) }
   }
@@ -44,8 +49,8 @@ function versionOf(folder: string): string {
 }
 
 /** npm installs the native program without the right to be run; its own launcher mends that too. */
-function makeExecutable(path: string): NoFigures | null {
-  if (isExecutable(path)) return null
+function makeExecutable(path: string, mode: 'mend' | 'look'): NoFigures | null {
+  if (isExecutable(path) || (mode === 'look' && existsSync(path))) return null
   try {
     chmodSync(path, 0o755)
     return null
