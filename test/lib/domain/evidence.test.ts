@@ -1,0 +1,115 @@
+import { describe, expect, it } from 'vitest'
+import { hitOfHook, hitOfPane, hitOfTranscript } from '../../../lib/domain/evidence.ts'
+import { resetTimeIn } from '../../../lib/domain/reset-time.ts'
+
+const NOW = Date.parse('2026-11-24T12:00:00Z')
+const at3pmBerlin = Date.parse('2026-11-24T14:00:00Z')
+
+describe('a reset time', () => {
+  it.each([
+    ['resets 3pm (Europe/Berlin)', '2026-11-24T14:00:00Z'],
+    ['resets 3:30pm (Europe/Berlin)', '2026-11-24T14:30:00Z'],
+    ['resets 11am (UTC)', '2026-11-25T11:00:00Z'],
+    ['resets 12am (UTC)', '2026-11-25T00:00:00Z'],
+    ['resets 15:00 (UTC)', '2026-11-24T15:00:00Z'],
+    ['resets at Nov 27, 3pm (UTC)', '2026-11-27T15:00:00Z'],
+    ['Claude AI usage limit reached|1795532400', '2026-11-24T15:00:00Z'],
+  ])('is read from "%s"', (text, iso) => {
+    expect(new Date(resetTimeIn(text, NOW)!).toISOString()).toBe(iso.replace('Z', '.000Z'))
+  })
+  it.each([
+    'resets soon',
+    'resets 13pm (UTC)',
+    'resets 3',
+    'resets 3pm (Not/AZone)',
+    'resets Foo 3, 3pm (UTC)',
+    'resets Jan 27, 3pm (UTC)',
+    'Claude AI usage limit reached|1600000000',
+    'at 3pm',
+  ])('is not read from "%s"', text => {
+    expect(resetTimeIn(text, NOW)).toBeNull()
+  })
+})
+
+describe('a StopFailure hook', () => {
+  const hook = (error: string, error_details: string | null = null) =>
+    hitOfHook({ session_id: 's1', transcript_path: null, error, error_details }, 'work', NOW)
+  it('that says rate_limit is a hit, with its reset time where one is told', () => {
+    expect(hook('rate_limit')).toMatchObject({ slot: 'work', source: 'hook', at: NOW, resetsAt: null, session: 's1' })
+    expect(hook('rate_limit', "You've hit your limit · resets 3pm (Europe/Berlin)")?.resetsAt).toBe(at3pmBerlin)
+  })
+  it.each(['overloaded', 'server_error', 'authentication_failed', 'billing_error', 'rate limit'])(
+    'that says %s is none',
+    error => {
+      expect(hook(error, 'rate limit reached, resets 3pm (UTC)')).toBeNull()
+    },
+  )
+  it.each(['API Error: 500 {"message":"rate limit"}', '{"status":503,"m":"rate_limit"}', 'HTTP 529 rate limit'])(
+    'with a status of the 500s is none, whatever it says: %s',
+    details => {
+      expect(hook('rate_limit', details)).toBeNull()
+    },
+  )
+  it('keeps 120 characters of what was said', () => {
+    expect(hook('rate_limit', `429 ${'x'.repeat(500)}`)?.excerpt).toHaveLength(120)
+  })
+})
+
+describe('a line of a transcript', () => {
+  const line = (more: object) =>
+    hitOfTranscript(
+      JSON.stringify({
+        type: 'assistant',
+        timestamp: '2026-11-24T12:00:00Z',
+        sessionId: 's1',
+        isApiErrorMessage: true,
+        error: 'rate_limit',
+        status: 429,
+        message: { content: [{ type: 'text', text: "You've hit your limit · resets 3pm (Europe/Berlin)" }] },
+        ...more,
+      }),
+      'work',
+    )
+  it('is a hit by its flag and its status, with the reset time of its text', () => {
+    expect(line({})).toMatchObject({ source: 'transcript', at: NOW, resetsAt: at3pmBerlin, session: 's1' })
+  })
+  it.each([
+    ['status 500', { status: 500 }],
+    ['status 529', { status: 529 }],
+    ['no status', { status: undefined }],
+    ['another error', { error: 'server_error' }],
+    ['no flag', { isApiErrorMessage: undefined }],
+    ['a false flag', { isApiErrorMessage: false }],
+    ['no time', { timestamp: 'yesterday' }],
+  ])('with %s is none, whatever its text says', (_what, more) => {
+    expect(line(more)).toBeNull()
+  })
+  it('that is cut off is none', () => {
+    expect(hitOfTranscript('{"isApiErrorMessage":true,"stat', 'work')).toBeNull()
+  })
+})
+
+describe('a pane', () => {
+  const pane = (...lines: string[]) => hitOfPane(lines.join('\n'), 'work', NOW)
+  it.each([
+    [['> go on', '  ⎿  5-hour limit reached ∙ resets 3pm (Europe/Berlin)', '     /upgrade to increase it', '', '>']],
+    [["  ⎿  You've hit your limit · resets 3pm (Europe/Berlin)", '', '╭──────╮', '│ >    │', '╰──────╯']],
+    [['  ⎿  Claude usage limit reached. Your limit will', '     reset at 3pm (Europe/Berlin).', '']],
+    [['> 続けてください', '  ⎿  Weekly limit reached ∙ resets', '     3pm', '     (Europe/Berlin)', '> ']],
+  ])('that ends with a banner is a hit, also where its lines are broken', lines => {
+    expect(pane(...lines)).toMatchObject({ source: 'tmux', resetsAt: at3pmBerlin, rule: 'banner' })
+  })
+  it.each([
+    ['an answer about it', ['● When it says "5-hour limit reached ∙ resets 3pm (Europe/Berlin)", wait.']],
+    ['a question about it', ['> what is 5-hour limit reached ∙ resets 3pm (Europe/Berlin)']],
+    ['a quoted line', ['● It says:', '', '    5-hour limit reached ∙ resets 3pm (Europe/Berlin)']],
+    ['a tool that found it', ['  ⎿  app.log:3: 5-hour limit reached ∙ resets 3pm (Europe/Berlin)']],
+    ['more behind it', ['  ⎿  5-hour limit reached ∙ resets 3pm (Europe/Berlin) was in the log']],
+    ['no time', ['  ⎿  5-hour limit reached ∙ resets soon']],
+    ['a time that cannot be read', ['  ⎿  5-Stunden-Limit erreicht ∙ setzt um 15 Uhr zurück']],
+    ['a 500', ['  ⎿  API Error: 500 {"error":{"message":"rate limit, resets 3pm (UTC)"}}']],
+    ['work that went on', ['  ⎿  5-hour limit reached ∙ resets 3pm (Europe/Berlin)', '> go on', '● Done.', '', '> ']],
+  ])('with %s is none', (_what, lines) => {
+    expect(pane(...lines)).toBeNull()
+  })
+})
