@@ -14,6 +14,10 @@ if (import.meta.main) await statuslineCommand()
 
 export async function statuslineCommand(): Promise<void> {
   const now = Date.now()
+  if (process.argv.includes('--preview') || process.argv.includes('--help')) {
+    const { previewText } = await import('../lib/statusline/preview.ts')
+    return print(previewText(now, !process.env['NO_COLOR']))
+  }
   const { HOME: home = '', VIGIL_HOME, CLAUDE_CONFIG_DIR, COLUMNS } = process.env
   let gathered: Gathered | null = null
   let text = UNKNOWN

@@ -57,9 +57,14 @@ program
   .option('--cron', 'by cron', false)
   .option('--launchd', 'by launchd (macOS)', false)
   .option('--systemd', 'by user timers of systemd', false)
+  .option('--statusline', "only the status line, into Claude Code's settings.json", false)
   .option('--dry-run', 'only show what would change', false)
   .option('--yes', 'do not ask', false)
-  .action(async (options: InstallOptions) => {
+  .action(async (options: InstallOptions & { statusline: boolean }) => {
+    if (options.statusline) {
+      const { installStatusline } = await import('./install-statusline.ts')
+      return installStatusline(options)
+    }
     const { installCommand } = await import('./install.ts')
     await installCommand(options)
   })
@@ -67,11 +72,25 @@ program
 program
   .command('uninstall')
   .description('takes the schedule and the link out again; figures, logs and settings stay')
+  .option('--statusline', 'only the status line', false)
   .option('--dry-run', 'only show what would change', false)
   .option('--yes', 'do not ask', false)
-  .action(async (options: Pick<InstallOptions, 'dryRun' | 'yes'>) => {
+  .action(async (options: Pick<InstallOptions, 'dryRun' | 'yes'> & { statusline: boolean }) => {
+    if (options.statusline) {
+      const { uninstallStatusline } = await import('./install-statusline.ts')
+      return uninstallStatusline(options)
+    }
     const { uninstallCommand } = await import('./install.ts')
     await uninstallCommand(options)
+  })
+
+program
+  .command('statusline')
+  .description('what Claude Code calls: one line from the caches and stdin (bin/vigil starts it without this file)')
+  .option('--preview', 'all its states, side by side', false)
+  .action(async () => {
+    const { statuslineCommand } = await import('./statusline.ts')
+    await statuslineCommand()
   })
 
 const alerts = program.command('alerts').description('what fires, what waits to be sent, and what is silenced')

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -27,6 +27,8 @@ describe('a repository', () => {
     writeFileSync(join(folder, 'b'), '1')
     writeFileSync(join(folder, 'unseen'), '1')
     git('add', 'b')
+    // Then git would like to note in its index that nothing changed, under its lock.
+    utimesSync(join(folder, 'b'), 1, 1)
     const index = readFileSync(join(folder, '.git/index'))
     mkdirSync(join(folder, 'deep'))
     expect(await look(join(folder, 'deep'))).toMatchObject({ branch: 'main', staged: 1, changed: 1, measuredAt: NOW })

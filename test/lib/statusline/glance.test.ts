@@ -179,7 +179,7 @@ describe('what is too wide', () => {
   const segment = (name: string, text: string, weight: number, short = text): Segment =>
     ({ name, text, short, weight, colour: null }) as unknown as Segment
   const three = [segment('a', 'aaaa', 1, 'aa'), segment('b', 'bbbb', 3), segment('c', 'cccc', 2, 'c')]
-  const fit = (columns: number) => fitLines(three, { columns, lines: 1, color: false, ascii: false })[0]
+  const fitted = (columns: number) => fitLines(three, { columns, lines: 1, color: false, ascii: false })[0]
   it.each([
     [14, 'aaaa bbbb cccc'],
     [13, 'aa bbbb cccc'],
@@ -190,7 +190,7 @@ describe('what is too wide', () => {
     [5, 'bbbb'],
     [3, 'bb…'],
   ])('is shortened, then dropped, the least important first: %i columns', (columns, expected) => {
-    expect(fit(columns)).toBe(expected)
+    expect(fitted(columns)).toBe(expected)
   })
   it('is measured in columns', () => {
     expect(['a', '🧠', '漢', '⚠', 'é', 'e\u0301'].map(widthOf)).toEqual([1, 2, 2, 1, 1, 1])
