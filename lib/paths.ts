@@ -29,6 +29,8 @@ export interface Paths {
   ccusage: string
   /** Observations, runs and alerts over time. */
   history: string
+  /** One look at everything, for a person. */
+  runtimeState: string
   /** Alert states and the messages that are promised. */
   alerts: string
   /** What each session's status line was told of its account's quota, for fetch-quota to take in. */
@@ -63,6 +65,7 @@ export function pathsFor(home: string, vigilHome: string): Paths {
     billing: join(health, 'billing-shared.json'),
     subscription: join(config, 'subscription.yaml'),
     ccusage: join(health, 'ccusage'),
+    runtimeState: join(health, 'runtime-state.yaml'),
     alerts: join(health, 'alerts.json'),
     history: join(health, 'history.sqlite'),
     harvest: join(health, 'harvest'),
