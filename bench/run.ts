@@ -7,6 +7,7 @@ import { QUOTA_CONCURRENCY } from '../lib/timings.ts'
 import { lineOf } from '../test/support/histories.ts'
 import { REPO, runProcess, type ScratchVigil, scratchVigil } from '../test/support/scratch-vigil.ts'
 import { spendBench } from './spend.ts'
+import { statuslineBench } from './statusline.ts'
 
 const STARTS = 31
 const ACCOUNTS = 1000
@@ -19,11 +20,15 @@ const scratch = mkdtempSync(join(tmpdir(), 'vigil-bench-'))
 // The binary itself: node_modules/.bin/node is a link to it.
 const node = process.execPath
 const missed: string[] = []
+const onlyStatusline = process.argv.includes('--statusline')
 try {
-  await starts()
-  await watching()
-  if (!process.argv.includes('--starts')) await manyAccounts()
-  if (!process.argv.includes('--quick')) await spending()
+  await statusLine()
+  if (!onlyStatusline) {
+    await starts()
+    await watching()
+    if (!process.argv.includes('--starts')) await manyAccounts()
+    if (!process.argv.includes('--quick')) await spending()
+  }
 } finally {
   rmSync(scratch, { recursive: true, force: true })
 }
@@ -163,6 +168,14 @@ async function manyAccounts(): Promise<void> {
 async function spending(): Promise<void> {
   process.stdout.write('\nMeasuring what was spent, beside the bare commands of ccusage (CPU of everything)\n')
   for (const { name, value, ratio, target } of await spendBench()) row(name, value, ratio, target)
+}
+
+/** With --compare also beside other status lines, which it installs from the registry outside the tree. */
+async function statusLine(): Promise<void> {
+  process.stdout.write('A status line on the recorded input, in a repository of 5,000 files (wall)\n')
+  const rows = await statuslineBench(scratch, process.argv.includes('--compare'))
+  for (const { name, figure, ratio, target } of rows) row(name, figure, ratio, target)
+  process.stdout.write('\n')
 }
 
 function bareLoop(vigil: ScratchVigil): string {
