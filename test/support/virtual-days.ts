@@ -27,7 +27,13 @@ type Schedule = Partial<Record<JobName, number>>
 /** As crontab.example has it. */
 export const CRON: Schedule = { 'refresh-tokens': 10, 'fetch-quota': 5, 'fetch-billing': 1, janitor: 1440, watchdog: 1 }
 /** As seldom as nothing counts as late: a gap of more than 3 min is a sleep, a job is late after two periods and 2 min. */
-export const SELDOM: Schedule = { 'refresh-tokens': 21, 'fetch-quota': 12, 'fetch-billing': 3, janitor: 1440, watchdog: 3 }
+export const SELDOM: Schedule = {
+  'refresh-tokens': 21,
+  'fetch-quota': 12,
+  'fetch-billing': 3,
+  janitor: 1440,
+  watchdog: 3,
+}
 
 /** One message as both channels tell it. @param key with the kind that its id ends with, such as `f1`, `r` */
 export const both = (at: string, key: string, subject: string) => [`${at} hook ${key}`, `${at} mail ${subject}`]
