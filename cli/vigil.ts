@@ -1,5 +1,5 @@
 // The command line: names, options and help. Each command's work is in its own file and loaded only when it is called.
-import { Command } from 'commander'
+import { Command, Help, type Option } from 'commander'
 import { CRON_PERIOD_MS, type JobName } from '../lib/timings.ts'
 import { VERSION } from '../lib/version.ts'
 import type { InstallOptions } from './install.ts'
@@ -14,6 +14,9 @@ const program = new Command('vigil')
   .showHelpAfterError('(see: vigil --help)')
   // Before the commands are added: they take it over from here.
   .exitOverride()
+  // commander breaks no line of a help text where less than 40 columns are left for it: then the terminal would, in a word.
+  .configureHelp({ minWidthToWrap: 12, optionDescription, commandUsage, subcommandTerm })
+  .configureOutput({ getOutHelpWidth: helpWidth, getErrHelpWidth: helpWidth })
 
 program
   .command('status')
@@ -227,6 +230,40 @@ program
     const { logCommand } = await import('./log.ts')
     await logCommand(job ?? null, options)
   })
+
+program
+  .command('completion')
+  .description('prints a script that completes commands and options in your shell')
+  .argument('<shell>', 'bash, zsh or fish')
+  .action(async (shell: string) => {
+    const { completionScript, SHELLS } = await import('./completion.ts')
+    const known = SHELLS.find(name => name === shell)
+    if (known === undefined) {
+      process.stderr.write(`vigil completion: there is none for "${shell}"; there are ${SHELLS.join(', ')}\n`)
+      process.exitCode = WRONG_USAGE
+      return
+    }
+    process.stdout.write(completionScript(known, program, { run: JOBS, log: JOBS, completion: SHELLS }))
+  })
+
+/** That a switch is off unless it is given goes without saying. */
+function optionDescription(this: Help, option: Option): string {
+  return option.defaultValue === false ? option.description : Help.prototype.optionDescription.call(this, option)
+}
+
+/** The options stand right below; without the word, the line fits into 40 columns. */
+function commandUsage(this: Help, command: Command): string {
+  return Help.prototype.commandUsage.call(this, command).replace(' [options]', '')
+}
+
+function subcommandTerm(this: Help, command: Command): string {
+  return Help.prototype.subcommandTerm.call(this, command).replace(' [options]', '')
+}
+
+/** Of the terminal; COLUMNS for where it does not say. */
+function helpWidth(): number {
+  return process.stdout.columns ?? (Number(process.env['COLUMNS']) || 80)
+}
 
 try {
   await program.parseAsync()
