@@ -43,34 +43,35 @@ export interface Paths {
 
 /** @param vigilHome VIGIL_HOME, else `~/.claude`; it does not follow CLAUDE_CONFIG_DIR, for all accounts share the caches */
 export function pathsFor(home: string, vigilHome: string): Paths {
+  // Two by join, which mends what a person wrote; with it for each, a status line would pay for it.
   const config = join(vigilHome, 'config')
   const health = join(vigilHome, 'session-health')
   return {
     home,
     vigilHome,
-    settings: join(config, 'vigil.yaml'),
-    accounts: join(config, 'claude-sessions.yaml'),
+    settings: `${config}/vigil.yaml`,
+    accounts: `${config}/claude-sessions.yaml`,
     health,
-    slots: join(health, 'slots'),
-    runs: join(health, 'runs'),
-    logs: join(health, 'logs'),
-    locks: join(health, 'locks'),
-    logins: join(health, 'logins'),
-    refreshing: join(health, 'refreshing'),
-    mergedQuota: join(health, 'merged-quota-cache.json'),
-    parsedSettings: join(health, 'parsed', 'vigil.json'),
-    parsedAccounts: join(health, 'parsed', 'claude-sessions.json'),
-    stillAccounts: join(health, 'parsed', 'still-accounts.json'),
-    hotSwapQuota: join(health, 'hot-swap-quota.json'),
-    billing: join(health, 'billing-shared.json'),
-    subscription: join(config, 'subscription.yaml'),
-    ccusage: join(health, 'ccusage'),
-    runtimeState: join(health, 'runtime-state.yaml'),
-    alerts: join(health, 'alerts.json'),
-    history: join(health, 'history.sqlite'),
-    harvest: join(health, 'harvest'),
-    git: join(health, 'git'),
-    kicks: join(health, 'kicks'),
+    slots: `${health}/slots`,
+    runs: `${health}/runs`,
+    logs: `${health}/logs`,
+    locks: `${health}/locks`,
+    logins: `${health}/logins`,
+    refreshing: `${health}/refreshing`,
+    mergedQuota: `${health}/merged-quota-cache.json`,
+    parsedSettings: `${health}/parsed/vigil.json`,
+    parsedAccounts: `${health}/parsed/claude-sessions.json`,
+    stillAccounts: `${health}/parsed/still-accounts.json`,
+    hotSwapQuota: `${health}/hot-swap-quota.json`,
+    billing: `${health}/billing-shared.json`,
+    subscription: `${config}/subscription.yaml`,
+    ccusage: `${health}/ccusage`,
+    runtimeState: `${health}/runtime-state.yaml`,
+    alerts: `${health}/alerts.json`,
+    history: `${health}/history.sqlite`,
+    harvest: `${health}/harvest`,
+    git: `${health}/git`,
+    kicks: `${health}/kicks`,
   }
 }
 

@@ -230,11 +230,10 @@ function standingOf(account: Loose): SeenAccount['standing'] {
 
 function accountOf(registry: Loose, { home }: Paths, configDir: string | null): SeenAccount | null {
   const wanted = configDir?.replace(/\/+$/, '') ?? `${home}/.claude`
-  const found = listOf(registry['accounts'])
-    .map(fieldsOf)
-    .find(account => (configDir === null && account['isDefault'] === true) || account['configDir'] === wanted)
-  const slot = wordOf(found?.['slot'])
-  if (found === undefined || slot === null) return null
+  const isMine = ({ isDefault, configDir: dir }: Loose) => (configDir === null && isDefault === true) || dir === wanted
+  const found = fieldsOf(listOf(registry['accounts']).find(account => isMine(fieldsOf(account))))
+  const slot = wordOf(found['slot'])
+  if (slot === null) return null
   const current = wordOf(registry['current'])
   return { slot, standing: standingOf(found), current: current === slot ? null : current }
 }
@@ -251,8 +250,10 @@ function poolOf(registry: Loose, cache: Loose, now: number): Glance['pool'] {
     .map(fieldsOf)
     .filter(account => standingOf(account) !== 'paused')
   const isFull = (slot: Loose | null, name: 'five_hour' | 'seven_day') => {
-    const seen = cachedWindow(slot, name)
-    return seen !== null && seen.usedPercent >= 100 && (seen.resetsAt === null || seen.resetsAt > now)
+    // Of most there is no more to know than this.
+    if (numberIn(slot?.[`${name}_util`], 100, 1000) === null) return false
+    const resetsAt = momentOf(slot?.[`${name}_resets_at`])
+    return resetsAt === null || resetsAt > now
   }
   const usable = all.filter(account => {
     const slot = entryOf(cache['slots'], String(account['slot']))
