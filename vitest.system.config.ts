@@ -6,6 +6,7 @@ export default defineConfig({
     setupFiles: ['test/support/scratch-home.ts'],
     testTimeout: 900_000,
     hookTimeout: 120_000,
-    fileParallelism: false,
+    // Two, as there are cores: much of it waits for strace and for disks.
+    maxWorkers: 2,
   },
 })

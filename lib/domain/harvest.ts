@@ -1,5 +1,5 @@
 // Figures that a status line was handed, and when they may stand in for asking.
-import * as v from 'valibot'
+import * as v from '../valibot.ts'
 import { CLOCK_TOLERANCE_MS } from './freshness.ts'
 import { isSameLogin, type Owner, type QuotaObservation, type QuotaWindow, wholeAt } from './quota.ts'
 
