@@ -3,7 +3,6 @@
 import { realpathSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import * as v from 'valibot'
 import { tildePath } from '../lib/domain/account.ts'
 import { readFileSync, statSync, unlinkSync } from '../lib/edges/fs.ts'
 import { ensurePrivateDir, publish } from '../lib/edges/publish.ts'
@@ -13,6 +12,7 @@ import type { Paths } from '../lib/paths.ts'
 import { readEnvironment } from '../lib/settings.ts'
 import { SettingsError } from '../lib/settings-defaults.ts'
 import { readRegistry } from '../lib/store/accounts.ts'
+import * as v from '../lib/valibot.ts'
 import { agree } from './agree.ts'
 
 const FAILED = 1
