@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { displayWidth } from '../lib/screen/ansi.ts'
+import { previewText } from '../lib/statusline/preview.ts'
 import { shrinkPng } from './shrink-png.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -89,8 +90,23 @@ function characterHtml(character: string): string {
   return { '&': '&amp;', '<': '&lt;', '>': '&gt;' }[character] ?? character
 }
 
+/** Without the variant of private characters, which only a Nerd Font has. */
+function statuslineStates(): string {
+  const lines = previewText(Date.UTC(2026, 10, 20, 12), true)
+    .trimEnd()
+    .split('\n')
+  return lines.filter(line => !line.startsWith('variant: nerd')).join('\n')
+}
+
+const only = process.argv[2]
 try {
-  takePicture(`\x1b[2m$\x1b[22m vigil status\n\n${demoStatus()}`, join(ROOT, 'docs/status.png'))
+  if (only === undefined || only === 'status')
+    takePicture(`\x1b[2m$\x1b[22m vigil status\n\n${demoStatus()}`, join(ROOT, 'docs/status.png'))
+  if (only === undefined || only === 'statusline')
+    takePicture(
+      `\x1b[2m$\x1b[22m vigil statusline --preview\n\n${statuslineStates()}`,
+      join(ROOT, 'docs/statusline.png'),
+    )
 } finally {
   rmSync(scratch, { recursive: true, force: true })
 }

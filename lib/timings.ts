@@ -12,7 +12,8 @@ export const DEFAULT_QUOTA_AGES = {
   unreliableAfterMs: HOUR_MS,
 }
 
-export const DEFAULT_CCUSAGE_TIMEOUT_MS = MINUTE_MS
+/** One run of ccusage, unless settings say otherwise. Full runs over a year of transcripts took half of it. */
+export const DEFAULT_CCUSAGE_TIMEOUT_MS = 60_000
 
 /** How often each job is started: the one home of schedules. `npm run schedules` writes crontab.example and deploy/ from it. */
 export const CRON_PERIOD_MS = {

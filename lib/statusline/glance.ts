@@ -48,7 +48,7 @@ export interface Glance {
   watchdogSilentMs: number | null
 }
 
-export interface SeenAccount {
+interface SeenAccount {
   slot: string
   standing: 'active' | 'needsLogin' | 'paused'
   /** The slot that new sessions use, where it is another. */
@@ -64,7 +64,7 @@ export interface Billing {
   blockEndsAt: number | null
 }
 
-export interface Git {
+interface Git {
   mark: Exclude<Mark, 'absent'>
   branch: string
   staged: number
@@ -96,7 +96,7 @@ const GIT_BUDGET: FreshnessBudget = {
   staleAfterMs: 2 * MINUTE_MS,
   unreliableAfterMs: HOUR_MS,
 }
-export const GIT_EVERY_MS = 30_000
+const GIT_EVERY_MS = 30_000
 const ALERTS_BUDGET: FreshnessBudget = {
   freshForMs: WATCHDOG_MISSING_MS,
   staleAfterMs: WATCHDOG_MISSING_MS,
@@ -403,12 +403,12 @@ export function fieldsOf(value: unknown): Loose {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Loose) : {}
 }
 
-export function listOf(value: unknown): unknown[] {
+function listOf(value: unknown): unknown[] {
   return Array.isArray(value) ? value : []
 }
 
 /** One entry by a name that came from elsewhere: never what every object inherits. */
-export function entryOf(value: unknown, name: string): Loose | null {
+function entryOf(value: unknown, name: string): Loose | null {
   const all = fieldsOf(value)
   return Object.hasOwn(all, name) ? fieldsOf(all[name]) : null
 }
@@ -446,7 +446,7 @@ export function momentOf(value: unknown): number | null {
  * not say when that answer came, and an idle session is handed the same ones for ever; so each session's figures are
  * remembered with the moment at which they were new.
  */
-export interface Harvest {
+interface Harvest {
   sessionId: string
   configDir: string | null
   windows: { five_hour: Seen | null; seven_day: Seen | null }
@@ -465,7 +465,7 @@ export function sessionOf(told: Loose): string | null {
   return typeof id === 'string' && SESSION.test(id) ? id : null
 }
 
-export function harvestOf(
+function harvestOf(
   told: Loose,
   {
     paths,

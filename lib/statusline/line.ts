@@ -40,7 +40,7 @@ export const DEFAULT_STATUSLINE: StatuslineSettings = {
   contextLevels: [60, 80],
 }
 
-export type Colour = 'green' | 'yellow' | 'red' | 'cyan' | 'dim'
+type Colour = 'green' | 'yellow' | 'red' | 'cyan' | 'dim'
 
 export interface Segment {
   name: SegmentName

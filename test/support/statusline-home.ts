@@ -72,7 +72,7 @@ export function writeRegistry(
   write(paths.parsedAccounts, { schema: 2, version: VERSION, home: paths.home, source, registry })
 }
 
-export function sampleCache(now: number, count: number) {
+function sampleCache(now: number, count: number) {
   const iso = (ms: number) => new Date(ms).toISOString()
   const slot = (n: number) => ({
     email: `me${n + 1}@example.com`,
@@ -94,7 +94,7 @@ export function sampleCache(now: number, count: number) {
   return { schema: 1, ts: Math.floor(now / 1000), current: 'slot-1', slots }
 }
 
-export function sampleBilling(now: number) {
+function sampleBilling(now: number) {
   const date = new Date(now)
   const two = (part: number) => String(part).padStart(2, '0')
   const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
