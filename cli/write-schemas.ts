@@ -137,6 +137,34 @@ const NOTES: Record<string, Note> = {
   'dead_man.jobs.*': { description: 'The URL for this job.' },
   failover: { description: 'Moving new sessions to another account when the current one is used up.' },
   'failover.enabled': { description: 'Off until you turn it on.', default: DEFAULT_SETTINGS.failover.enabled },
+  'failover.strategy': {
+    description:
+      'Of several accounts that have room: the one with most, the one whose week ends soonest, or by priority.',
+    default: DEFAULT_SETTINGS.failover.strategy,
+  },
+  'failover.levels': {
+    description: 'Percent of a window at which an account is left ahead of the wall; null = only at the wall.',
+    default: DEFAULT_SETTINGS.failover.levels,
+  },
+  'failover.levels.five_hour': { description: 'Of the five-hour window.' },
+  'failover.levels.seven_day': { description: 'Of the weekly window.' },
+  'failover.levels.accounts': {
+    description: 'By slot, where one has levels of its own.',
+    examples: [{ work: { five_hour: 80 } }],
+  },
+  'failover.levels.accounts.*': { description: 'The levels of this account.' },
+  'failover.levels.accounts.*.five_hour': { description: 'Of its five-hour window.' },
+  'failover.levels.accounts.*.seven_day': { description: 'Of its weekly window.' },
+  'failover.cooldown': { description: 'After a switch nothing is switched for so long.', default: '5m' },
+  'failover.priority': {
+    description: 'Slots, the best first. Decides between equals with the other strategies.',
+    examples: [['work', 'slot-2']],
+  },
+  'failover.priority[]': { description: 'A slot of claude-sessions.yaml.' },
+  'failover.tmux': {
+    description: 'Look for the banner of a reached limit in panes of tmux, for those without the StopFailure hook.',
+    default: DEFAULT_SETTINGS.failover.tmux,
+  },
   statusline: { description: 'What `vigil statusline` shows.' },
   'statusline.segments': {
     description: 'Which, in this order. On a narrow terminal the least important ones are left out.',

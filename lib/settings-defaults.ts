@@ -5,6 +5,8 @@ import { DEFAULT_CCUSAGE_TIMEOUT_MS, DEFAULT_QUOTA_AGES, HOUR_MS, MINUTE_MS } fr
 import * as v from './valibot.ts'
 
 const usd = v.nullable(v.number())
+/** Percent; null = none. */
+const level = v.nullable(v.number())
 const Severity = v.picklist(['info', 'warning', 'critical'])
 type Severity = v.InferOutput<typeof Severity>
 
@@ -47,7 +49,18 @@ export const Settings = v.object({
     /** Whether any dead man's switch is to be pinged. */
     deadMan: v.boolean(),
   }),
-  failover: v.object({ enabled: v.boolean() }),
+  failover: v.object({
+    enabled: v.boolean(),
+    strategy: v.picklist(['most-room', 'soonest-reset', 'priority']),
+    levels: v.object({ five_hour: level, seven_day: level }),
+    /** By slot, what it has of its own. */
+    levelsOf: v.record(v.string(), v.object({ five_hour: v.exactOptional(level), seven_day: v.exactOptional(level) })),
+    cooldownMs: v.number(),
+    /** Slots, the best first. */
+    priority: v.array(v.string()),
+    /** Whether panes of tmux are looked at: for those without hooks. */
+    tmux: v.boolean(),
+  }),
   statusline: v.object({
     /** In the order in which they are shown. */
     segments: v.array(v.picklist(SEGMENT_NAMES)),
@@ -119,7 +132,15 @@ export const DEFAULT_SETTINGS: Settings = {
     mirrors: [],
     deadMan: false,
   },
-  failover: { enabled: false },
+  failover: {
+    enabled: false,
+    strategy: 'most-room',
+    levels: { five_hour: 95, seven_day: 95 },
+    levelsOf: {},
+    cooldownMs: 5 * MINUTE_MS,
+    priority: [],
+    tmux: false,
+  },
   statusline: DEFAULT_STATUSLINE,
 }
 

@@ -4,6 +4,7 @@ import { LineCounter, parseDocument } from 'yaml'
 import { mayReceiveTokens } from './edges/http.ts'
 import { ChannelsFile, checkChannels, DeadManFile, flag, oneLine, toDelivery } from './settings-channels.ts'
 import { type AllSettings, DEFAULT_SETTINGS, SettingsError } from './settings-defaults.ts'
+import { checkFailover, FailoverFile, toFailover } from './settings-failover.ts'
 import { byLine, describeIssue, lineFinder, readData } from './settings-problems.ts'
 import { SEGMENT_NAMES, VARIANTS } from './statusline/line.ts'
 import { checkTimings, DAY_MS, HOUR_MS, MINUTE_MS } from './timings.ts'
@@ -99,7 +100,7 @@ export const SettingsFile = v.strictObject({
   ),
   channels: v.optional(ChannelsFile),
   dead_man: v.optional(DeadManFile),
-  failover: v.optional(v.strictObject({ enabled: v.optional(flag) })),
+  failover: v.optional(FailoverFile),
   statusline: v.optional(
     v.strictObject({
       segments: v.optional(
@@ -140,7 +141,7 @@ export function parseSettings(text: string): AllSettings {
     throw new SettingsError('vigil.yaml', problems.sort(byLine))
   }
   const settings = toSettings(result.output)
-  const broken = [...checkTimings(settings), ...checkChannels(result.output.channels ?? {})]
+  const broken = [...checkTimings(settings), ...checkChannels(result.output.channels ?? {}), ...checkFailover(settings)]
   if (broken.length > 0) {
     throw new SettingsError(
       'vigil.yaml',
@@ -193,7 +194,7 @@ function toSettings(file: SettingsFile): AllSettings {
       quietHours: alerts.quiet_hours ?? null,
     },
     ...toDelivery(channels, deadMan),
-    failover: { enabled: file.failover?.enabled ?? false },
+    failover: toFailover(file.failover ?? {}, durationMs),
     statusline: {
       segments: statusline.segments ?? defaults.statusline.segments,
       variant: statusline.variant ?? defaults.statusline.variant,
