@@ -12,7 +12,7 @@ export const DEFAULT_QUOTA_AGES = {
   unreliableAfterMs: HOUR_MS,
 }
 
-/** One run of ccusage, unless settings say otherwise. Full runs over a year of transcripts took half of it. */
+/** One run of ccusage, unless settings say otherwise. */
 export const DEFAULT_CCUSAGE_TIMEOUT_MS = 60_000
 
 /** How often each job is started: the one home of schedules. `npm run schedules` writes crontab.example and deploy/ from it. */
@@ -20,6 +20,8 @@ export const CRON_PERIOD_MS = {
   'refresh-tokens': 10 * MINUTE_MS,
   'fetch-quota': 5 * MINUTE_MS,
   'fetch-billing': MINUTE_MS,
+  // Looks once a minute where it is turned on; else it ends at once.
+  failover: MINUTE_MS,
   // Its timers of cron are at noon: at night a laptop sleeps.
   janitor: DAY_MS,
   watchdog: MINUTE_MS,
@@ -37,6 +39,9 @@ export const START_JITTER_MS = 20_000
 
 /** One request to the usage endpoint. Answers were seen within 2 s; a hanging one must not eat the run. */
 export const USAGE_TIMEOUT_MS = 20_000
+
+/** One request to the profile endpoint, after a switch. */
+export const PROFILE_TIMEOUT_MS = 10_000
 
 /** One POST to the token endpoint. Long, because giving up after sending leaves a login in doubt. */
 export const TOKEN_TIMEOUT_MS = 30_000
@@ -64,6 +69,8 @@ export const JOB_DEADLINE_MS: Record<JobName, number> = {
   'fetch-quota': 4 * MINUTE_MS,
   // Longer than the longest ccusage_timeout with its grace, so that the job's own record tells of a hung ccusage.
   'fetch-billing': 5 * MINUTE_MS,
+  // Under one cron period; a switch is a few files and one request.
+  failover: 45_000,
   // A folder of 10,000 files takes a second.
   janitor: 2 * MINUTE_MS,
   // Under one cron period, with its end; longer than all its deliveries together.

@@ -1,5 +1,5 @@
 // `vigil statusline` as a real process, beside the real jobs.
-import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -186,6 +186,17 @@ describe('beside the jobs', () => {
     await expect.poll(() => json(record).outcome === 'ok' && json(record).totals.fetched, { timeout: 30_000 }).toBe(1)
     expect(namesIn(vigil.paths.kicks)).toHaveLength(1)
     expect(json(join(vigil.paths.locks, 'fetch-quota.lock.info')).session).toBe(SESSION)
+  })
+  it('is shown as vigil.yaml says once a job has read it, and by the defaults while it has changed since', async () => {
+    vigil = await scratchVigil({
+      expiresInMin: 300,
+      settings: 'statusline: { variant: ascii, segments: [weekly, account] }',
+    })
+    await expect.poll(() => Date.now() - statSync(vigil.paths.settings).ctimeMs > 2500, { timeout: 20_000 }).toBe(true)
+    await vigil.run('fetch-quota')
+    expect((await runLine(vigil.home, '{}')).stdout).toMatch(/^wk:\d+h\(40%\)@\w{3} acct:slot-1 1\/1\n$/)
+    vigil.settings('')
+    expect((await runLine(vigil.home, '{}')).stdout).toMatch(/📅:\d+h\(40%\)/u)
   })
   it('loses no update of a slot with fifty lines and three jobs at once', async () => {
     vigil = await scratchVigil({ count: 3, expiresInMin: 300 })

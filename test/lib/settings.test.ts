@@ -43,6 +43,29 @@ failover: { enabled: false }
     expect(settings.channels.webhooks.map(hook => hook.minSeverity)).toEqual(['warning', 'warning'])
     expect(settings.quota).toEqual(DEFAULT_SETTINGS.quota)
   })
+  it('says what the status line shows', () => {
+    const { statusline } = parseSettings(
+      'statusline: { segments: [git, weekly], variant: ascii, lines: 2, levels: [70] }',
+    )
+    expect(statusline).toEqual({
+      ...DEFAULT_SETTINGS.statusline,
+      segments: ['git', 'weekly'],
+      variant: 'ascii',
+      lines: 2,
+      levels: [70],
+    })
+    const wrong = [
+      'segments: []',
+      'segments: [git, git]',
+      'segments: [moon]',
+      'variant: bold',
+      'lines: 0',
+      'lines: 4',
+      'colors: 1',
+      'levels: [9, 9]',
+    ]
+    for (const one of wrong) expect([one, problemsOf(`statusline: { ${one} }`).length]).toEqual([one, 1])
+  })
   it('reports all problems at once, each with its line', () => {
     const text = [
       'refresh: sometimes',
