@@ -2,6 +2,7 @@
 import * as v from '../valibot.ts'
 import { CLOCK_TOLERANCE_MS } from './freshness.ts'
 import { isSameLogin, type Owner, type QuotaObservation, type QuotaWindow, wholeAt } from './quota.ts'
+import type { Slot } from './slot.ts'
 
 const HarvestedWindow = v.nullable(
   v.object({
@@ -33,13 +34,13 @@ const SAME_RESET_MS = 10 * 60_000
 const ROUNDING_PERCENT = 1
 
 /**
- * May these figures take the place of what the slot holds? Only beside figures of the same login, for a status line does not
- * know whose it is handed; and never an echo: an idle session is handed the same figures for ever, so it is reset time and
+ * May these figures take the place of what the slot holds? Only where this login was known to be in its place before they came,
+ * for a status line does not know whose it is handed; and never an echo: an idle session is handed the same figures for ever, so it is reset time and
  * use that tell which are newer, not when they arrived.
  * @param carryMs how long what a status line is not told (windows of one model, paid use) is kept from the last asking
  */
 export function decideHarvest(
-  seen: QuotaObservation | null,
+  { observation, owner: usedBy, lastAttempt }: Pick<Slot, 'observation' | 'owner' | 'lastAttempt'>,
   owner: Owner | null,
   harvest: Harvest,
   now: number,
@@ -48,12 +49,14 @@ export function decideHarvest(
   const { measuredAt } = harvest
   if (measuredAt === null) return { do: 'leave', reason: 'unknown age' }
   if (measuredAt > now + CLOCK_TOLERANCE_MS) return { do: 'leave', reason: 'from the future' }
-  if (seen === null || !isSameLogin(seen, owner)) return { do: 'leave', reason: 'another login' }
-  if (measuredAt <= seen.measuredAt) return { do: 'leave', reason: 'not newer' }
+  const seen = isSameLogin(observation, owner) ? observation : null
+  const knownSince = seen?.measuredAt ?? (isSameLogin(usedBy, owner) ? (lastAttempt?.at ?? null) : null)
+  if (knownSince === null || owner === null) return { do: 'leave', reason: 'another login' }
+  if (measuredAt <= knownSince) return { do: 'leave', reason: 'not newer' }
   const windows: QuotaWindow[] = []
   for (const name of ['five_hour', 'seven_day'] as const) {
     const told = harvest.windows[name]
-    const known = seen.windows.find(window => window.name === name && window.scope === null)
+    const known = seen?.windows.find(window => window.name === name && window.scope === null)
     if (told === null) {
       if (known !== undefined && known.usedPercent !== null) return { do: 'leave', reason: 'half' }
       continue
@@ -63,9 +66,9 @@ export function decideHarvest(
     windows.push({ name, scope: null, ...told })
   }
   if (windows.length === 0) return { do: 'leave', reason: 'half' }
-  const whole = wholeAt(seen)
+  const whole = seen && wholeAt(seen)
   const isCarried = whole !== null && now - whole <= carryMs
-  const others = seen.windows.filter(
+  const others = (seen?.windows ?? []).filter(
     ({ name, scope }) => scope !== null || (name !== 'five_hour' && name !== 'seven_day'),
   )
   return {
@@ -73,10 +76,10 @@ export function decideHarvest(
     observation: {
       measuredAt,
       source: 'statusline',
-      accountUuid: seen.accountUuid,
-      organizationUuid: seen.organizationUuid,
+      accountUuid: owner.accountUuid,
+      organizationUuid: owner.organizationUuid,
       windows: isCarried ? [...windows, ...others] : windows,
-      extraUsage: isCarried ? seen.extraUsage : null,
+      extraUsage: isCarried ? (seen?.extraUsage ?? null) : null,
       carriedFrom: isCarried ? whole : null,
     },
   }

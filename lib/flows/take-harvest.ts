@@ -1,7 +1,7 @@
 // Takes in what status lines were handed. Only fetch-quota does, under each slot's lock, before it decides whom to ask.
 import type { Account } from '../domain/account.ts'
 import { decideHarvest, Harvest } from '../domain/harvest.ts'
-import { carryMs } from '../domain/quota.ts'
+import { carryMs, isSameLogin } from '../domain/quota.ts'
 import { takenOver } from '../domain/slot.ts'
 import { readJson } from '../edges/read-json.ts'
 import type { Run } from '../job.ts'
@@ -14,9 +14,10 @@ export async function takeHarvest(looks: readonly QuotaLook[], files: readonly s
   for (const look of looks) {
     if (look.failed !== null) continue
     const { account } = look
+    await meet(look, run)
     for (const harvest of harvests.filter(one => isOf(account, one, run.paths.home))) {
       const decide = (slot = look.slot) =>
-        decideHarvest(slot.observation, look.owner, harvest, run.now, carryMs(slot.observation, run.settings.quota))
+        decideHarvest(slot, look.owner, harvest, run.now, carryMs(slot.observation, run.settings.quota))
       const decision = decide()
       if (decision.do === 'leave') {
         run.log('debug', `what session ${harvest.sessionId.slice(0, 8)} was told is left: ${decision.reason}`, {
@@ -34,6 +35,19 @@ export async function takeHarvest(looks: readonly QuotaLook[], files: readonly s
       break
     }
   }
+}
+
+/** Where nobody is ever asked, the first run puts down whose place it is: figures count from then on. */
+async function meet(look: QuotaLook, run: Run): Promise<void> {
+  const { account, owner, slot } = look
+  if (run.settings.quota.sources.includes('oauth') || owner === null || isSameLogin(slot.owner, owner)) return
+  if (owner.accountUuid === null) return
+  const who = { job: run.job, now: run.clock() }
+  const reason = 'a new login: what its sessions are told counts from now on'
+  look.slot = await updateSlot(run.paths, who, account.slot, account.configDir, present => ({
+    ...takenOver(present, owner),
+    lastAttempt: { at: who.now, outcome: 'off', reason },
+  }))
 }
 
 function read(path: string, run: Run): Harvest[] {

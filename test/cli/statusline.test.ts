@@ -187,6 +187,23 @@ describe('beside the jobs', () => {
     expect(namesIn(vigil.paths.kicks)).toHaveLength(1)
     expect(json(join(vigil.paths.locks, 'fetch-quota.lock.info')).session).toBe(SESSION)
   })
+  it('what sessions were told is all there is where nobody may be asked', async () => {
+    vigil = await scratchVigil({ expiresInMin: 300, settings: 'quota: { sources: [statusline] }' })
+    const words = (apiMs: number) => {
+      const words = recorded(Date.now())
+      words.cost.total_api_duration_ms = apiMs
+      return JSON.stringify({ ...words, transcript_path: vigil.paths.settings })
+    }
+    await vigil.run('fetch-quota')
+    await runLine(vigil.home, words(1))
+    // Whose the figures of before are, nobody knows.
+    await vigil.run('fetch-quota')
+    expect(slots()['slot-1']).toMatchObject({ five_hour_util: null, source: null })
+    await runLine(vigil.home, words(2))
+    await vigil.run('fetch-quota')
+    expect(slots()['slot-1']).toMatchObject({ five_hour_util: 64, seven_day_util: 98, source: 'statusline' })
+    expect(vigil.standIn.requests).toEqual([])
+  })
   it('is shown as vigil.yaml says once a job has read it, and by the defaults while it has changed since', async () => {
     vigil = await scratchVigil({
       expiresInMin: 300,

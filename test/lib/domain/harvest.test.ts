@@ -30,6 +30,12 @@ const harvest = (change: Partial<Harvest> = {}, five = { usedPercent: 66, resets
   windows: { five_hour: five, seven_day: { usedPercent: 51, resetsAt: NOW + 50 * HOUR } },
   ...change,
 })
+const slot = (observation: QuotaObservation | null, change: Partial<Parameters<typeof decideHarvest>[0]> = {}) => ({
+  observation,
+  owner: null,
+  lastAttempt: null,
+  ...change,
+})
 const reason = (...args: Parameters<typeof decideHarvest>) => {
   const decision = decideHarvest(...args)
   return decision.do === 'take' ? 'take' : decision.reason
@@ -66,19 +72,30 @@ describe('what a status line was told', () => {
     ],
     ['is taken of a later window', seen({ windows: [window('five_hour', 99, NOW - 4 * HOUR)] }), harvest(), 'take'],
   ])('%s', (_what, known, told, expected) => {
-    expect(reason(known, OWNER, told, NOW, HOUR)).toBe(expected)
+    expect(reason(slot(known), OWNER, told, NOW, HOUR)).toBe(expected)
   })
   it('is left where the present login is not known', () => {
-    expect(reason(seen(), null, harvest(), NOW, HOUR)).toBe('another login')
-    expect(reason(seen(), { accountUuid: null, organizationUuid: 'o' }, harvest(), NOW, HOUR)).toBe('another login')
+    expect(reason(slot(seen()), null, harvest(), NOW, HOUR)).toBe('another login')
+    expect(reason(slot(seen()), { accountUuid: null, organizationUuid: 'o' }, harvest(), NOW, HOUR)).toBe(
+      'another login',
+    )
+  })
+  it('is taken where asking this login has failed before it came, and not where it came earlier', () => {
+    const asked = (at: number, owner = OWNER) =>
+      slot(null, { owner: { ...owner, insteadOf: null }, lastAttempt: { at, outcome: 'failed', reason: '' } })
+    expect(reason(asked(NOW - MIN - 1), OWNER, harvest(), NOW, HOUR)).toBe('take')
+    expect(reason(asked(NOW - MIN), OWNER, harvest(), NOW, HOUR)).toBe('not newer')
+    expect(reason(asked(NOW - MIN - 1, { ...OWNER, accountUuid: 'b' }), OWNER, harvest(), NOW, HOUR)).toBe(
+      'another login',
+    )
   })
   it('carries what it leaves out only as long as that may stand', () => {
     const opus = window('weekly', 12, NOW + 50 * HOUR, 'Opus')
     const known = seen({ windows: [...seen().windows, opus] })
-    const young = decideHarvest(known, OWNER, harvest(), NOW, 6 * MIN)
+    const young = decideHarvest(slot(known), OWNER, harvest(), NOW, 6 * MIN)
     expect(young).toMatchObject({ do: 'take', observation: { source: 'statusline', carriedFrom: NOW - 6 * MIN } })
     expect(young.do === 'take' && young.observation.windows).toContainEqual(opus)
-    const old = decideHarvest(known, OWNER, harvest(), NOW, 6 * MIN - 1)
+    const old = decideHarvest(slot(known), OWNER, harvest(), NOW, 6 * MIN - 1)
     expect(old).toMatchObject({ do: 'take', observation: { carriedFrom: null, extraUsage: null } })
     expect(old.do === 'take' && old.observation.windows).toHaveLength(2)
   })
