@@ -159,7 +159,8 @@ interface Kept {
 /** What vigil.yaml meant to the job that parsed it last, while that very file is there; else the defaults. */
 function keptSettings(paths: Paths, read: (path: string) => unknown): Kept {
   const copy = fieldsOf(read(paths.parsedSettings))
-  const settings = copy['version'] === VERSION && copy['seal'] === sealOf(paths) ? fieldsOf(copy['settings']) : {}
+  const seal = copy['version'] === VERSION ? sealOf(paths) : null
+  const settings = seal !== null && copy['seal'] === seal ? fieldsOf(copy['settings']) : {}
   const quota = fieldsOf(settings['quota'])
   const ms = (value: unknown, otherwise: number) => numberIn(value, 1, WEEK_MS) ?? otherwise
   return {

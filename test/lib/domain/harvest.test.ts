@@ -63,6 +63,12 @@ describe('what a status line was told', () => {
       'an echo',
     ],
     ['is taken within the rounding', seen(), harvest({}, { usedPercent: 63, resetsAt: NOW + HOUR }), 'take'],
+    [
+      'is left where its window is over and no other is known',
+      seen({ windows: [] }),
+      harvest({}, { usedPercent: 9, resetsAt: NOW }),
+      'an echo',
+    ],
     ['is left where its window is over', seen(), harvest({}, { usedPercent: 90, resetsAt: NOW }), 'an echo'],
     [
       'is left where the slot knows a later window',

@@ -1,5 +1,5 @@
 // Whatever stands in stdin and in the files: there is a line, it comes at once, and it never shows an old figure as a new one.
-import { readFileSync, rmSync } from 'node:fs'
+import { readFileSync, rmSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -22,7 +22,14 @@ const answer = JSON.stringify([
 ])
 const harvest = join(paths.harvest, `${SESSION}.json`)
 write(paths.settings, 'quota: {}\n')
-write(paths.parsedSettings, { version: VERSION, seal: null, settings: DEFAULT_SETTINGS })
+const { ino, size, mtimeNs, ctimeNs } = statSync(paths.settings, { bigint: true })
+// Of how old figures may be nothing is said: with other limits other figures would be young.
+const { statusline } = DEFAULT_SETTINGS
+write(paths.parsedSettings, {
+  version: VERSION,
+  seal: `${ino} ${size} ${mtimeNs} ${ctimeNs}`,
+  settings: { statusline: { ...statusline, lines: 2 } },
+})
 afterAll(() => rmSync(home, { recursive: true, force: true }))
 
 function lineOf(input: string): string {
@@ -77,6 +84,15 @@ function youngPercents(input: string): number[] {
 }
 const recordedTold = told
 
+/** What was spent, without a mark, only from figures that are as young as their time to live asks. */
+function isBillingYoung(): boolean {
+  const { ttlMs, lastFetched } = parse(read(paths.billing)) as { ttlMs?: unknown; lastFetched?: unknown }
+  const ttl = typeof ttlMs === 'number' && ttlMs >= 1 && ttlMs <= 60 * MIN ? ttlMs : MIN
+  const at = typeof lastFetched === 'string' ? Date.parse(lastFetched) : lastFetched
+  const freshForMs = Math.ceil(ttl / MIN) * MIN + 30_000 + 20_000 + 62_000
+  return typeof at === 'number' && NOW - at <= freshForMs && NOW - at >= -2 * MIN
+}
+
 function read(path: string): string {
   try {
     return readFileSync(path, 'utf8')
@@ -98,9 +114,14 @@ const FILES: Array<[string, string]> = [
   ['settings', paths.parsedSettings],
 ]
 
+it('the settings that are damaged below are in force', () => {
+  expect(lineOf(JSON.stringify(told)).split('\n')).toHaveLength(2)
+})
+
 describe.each(Object.entries(AGES))('figures that are %s', (age, measuredAt) => {
   it.each(FILES)(`with damage to %s`, (name, path) => {
-    const { cache } = statuslineHome(home, NOW)
+    const { cache, billing } = statuslineHome(home, NOW)
+    write(paths.billing, { ...billing, lastFetched: measuredAt })
     for (const slot of Object.values(cache.slots)) slot.last_fetched = measuredAt
     write(paths.mergedQuota, cache)
     write(harvest, { schema: 1, sessionId: SESSION, configDir: null, measuredAt, answer, windows: {} })
@@ -119,6 +140,8 @@ describe.each(Object.entries(AGES))('figures that are %s', (age, measuredAt) => 
         expect(seen).toBe('without control characters')
       const young = youngPercents(input)
       for (const percent of unmarked(line)) if (!young.includes(percent)) expect({ ...seen, percent }).toBe('marked')
+      const isSpent = /⌛:[^🌿👤🔔🐕]*?(?:\(\d+%\)|\$[\d./]+(?![\d./⚠]))/u.test(line)
+      if (isSpent && !isBillingYoung()) expect(seen).toBe('spent, with its mark')
       expect(tookMs).toBeLessThan(1000)
     }
     if (name !== 'stdin') write(path, whole)
