@@ -29,6 +29,12 @@ export interface LockTaker {
   overdueInMs?: number
 }
 
+/**
+ * Everything that is held. Work that waits for ever can be garbage in all its frames, its lock with them, and a database
+ * that is collected is closed: then a second run began beside the first.
+ */
+const held = new Set<DatabaseSync>()
+
 export type LockResult = { held: true; release(): void } | { held: false; holder: LockHolder | null }
 
 /**
@@ -55,12 +61,14 @@ export function tryLock(path: string, me: LockTaker): LockResult {
     startedAtMs: Math.round(me.now - process.uptime() * 1000),
     overdueAtMonotonicMs: me.overdueInMs === undefined ? null : monotonicMs() + me.overdueInMs,
   })
+  held.add(database)
   let released = false
   return {
     held: true,
     release() {
       if (released) return
       released = true
+      held.delete(database)
       database.close()
     },
   }

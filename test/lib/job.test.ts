@@ -103,6 +103,15 @@ describe('one run at a time', () => {
     expect((await odd('good')).code).toBe(0)
     expect(record()).toMatchObject({ outcome: 'ok' })
   })
+  it('one whose work can never end keeps its lock, though nothing refers to that work any more', async () => {
+    vigil = await scratchVigil()
+    const child = await startHanging('hang-as-garbage')
+    await begun('hang-as-garbage and collected')
+    await odd('good')
+    expect(vigil.log('fetch-quota')).toContain(`another run is at it: fetch-quota, pid ${child.pid}, since `)
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+  })
   it('one that overstays so hard that it cannot end itself is ended by the next', async () => {
     vigil = await scratchVigil()
     // Its own timers never run while it spins; its deadline is long past by the time the next one looks.

@@ -22,6 +22,20 @@ await runJob('fetch-quota', async run => {
       return new Promise(() => setInterval(() => undefined, 1000))
     case 'hang':
       return new Promise(() => setInterval(() => undefined, 1000))
+    case 'hang-as-garbage': {
+      const { setFlagsFromString } = await import('node:v8')
+      const { runInNewContext } = await import('node:vm')
+      setFlagsFromString('--expose-gc')
+      const collect = runInNewContext('gc') as () => void
+      let times = 0
+      setInterval(() => {
+        collect()
+        times += 1
+        if (times === 3) run.log('info', 'begun hang-as-garbage and collected')
+      }, 10)
+      // Nothing can ever settle it, so nothing keeps what waits for it.
+      return new Promise(() => undefined)
+    }
     case 'heed':
       return new Promise(resolve => {
         const tick = setInterval(() => undefined, 1000)
