@@ -106,7 +106,7 @@ async function examine(environment: Environment, scratch: string, now: number): 
   await check('login', async () => checkLogins(await lookAtLogins(environment, accounts, scratch, now), now))
   await check('override', () => checkOverrides(lookForOverrides(secretFromEnv, paths, accounts)))
   await check('schedule', async () => checkSchedule(await lookAtSchedule(environment, machine)))
-  await check('runs', () => checkRuns(lookAtJobs(paths, now).map(({ job }) => job)))
+  await check('runs', () => checkRuns(lookAtJobs(paths, now, settings.failover.enabled).map(({ job }) => job)))
   await check('rivals', async () => checkRivals(await listCommands(machine)))
   await check('channels', async () => checkChannels(await lookAtChannels(settings, machine, secrets), edit))
   await check('programs', () => checkPrograms(lookAtPrograms(childEnv['PATH']!, paths.home, pinnedNode())))

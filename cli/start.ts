@@ -10,8 +10,8 @@ import { readRegistry } from '../lib/store/accounts.ts'
 import { CRON_PERIOD_MS, type JobName } from '../lib/timings.ts'
 import { spawnJob, spawnVigil } from './spawn.ts'
 
-/** In the order in which each finds what it needs. */
-const ROUND = Object.keys(CRON_PERIOD_MS) as JobName[]
+/** In the order in which each finds what it needs. A first look moves nobody to another account. */
+const ROUND = (Object.keys(CRON_PERIOD_MS) as JobName[]).filter(job => job !== 'failover')
 
 const environment = readEnvironment()
 if (await hasLogin(environment)) await realRound(environment)

@@ -37,6 +37,16 @@ export interface Paths {
   harvest: string
   /** The last known state of repositories, by folder. */
   git: string
+  /** What failover remembers, and what it decided last. */
+  failover: string
+  /** A switch to another account that is under way. */
+  switching: string
+  /** What the StopFailure hook was told: one file a call. */
+  stopFailures: string
+  /** To be sourced by a shell: the environment of the current account. */
+  currentEnv: string
+  /** Leads to the current account's config directory. */
+  currentLink: string
   /** When a status line last started a job: one file a minute. */
   kicks: string
 }
@@ -71,6 +81,11 @@ export function pathsFor(home: string, vigilHome: string): Paths {
     history: `${health}/history.sqlite`,
     harvest: `${health}/harvest`,
     git: `${health}/git`,
+    failover: `${health}/failover.json`,
+    switching: `${health}/switch.json`,
+    stopFailures: `${health}/stop-failures`,
+    currentEnv: `${health}/current.env`,
+    currentLink: `${health}/current`,
     kicks: `${health}/kicks`,
   }
 }

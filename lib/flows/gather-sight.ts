@@ -31,7 +31,7 @@ export async function gatherSight(
   const rules = JSON.stringify(inForce.quota)
   const still = states.length === 0 && settingsProblem === null && areStill(paths, rules, now)
   const { registryError, stamps, troubles, ...ofAccounts } = still ? NOT_READ : await seen(paths, inForce, now)
-  const jobs = lookAtJobs(paths, now)
+  const jobs = lookAtJobs(paths, now, inForce.failover.enabled)
   const { billing, trouble: ofBilling } = seeBilling(paths, inForce, now)
   const sight: Sight = {
     now,

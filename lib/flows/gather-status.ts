@@ -33,7 +33,7 @@ import { cannotRead, lookAtJobs } from './look-at-jobs.ts'
 export async function gatherStatus(paths: Paths, now: number): Promise<Status> {
   const problems: Problem[] = []
   const { settings, registry } = await readPersonsFiles(paths, now, problems)
-  const jobs = lookAtJobs(paths, now)
+  const jobs = lookAtJobs(paths, now, settings.failover.enabled)
   for (const { job, trouble } of jobs) {
     if (trouble !== null)
       problems.push(cacheProblem(`runs/${job.job}.json is no good: ${trouble}`, `vigil run ${job.job}`))

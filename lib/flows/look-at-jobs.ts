@@ -18,8 +18,12 @@ export interface LookedJob {
   trouble: string | null
 }
 
-export function lookAtJobs(paths: Paths, now: number): LookedJob[] {
-  return (Object.entries(CRON_PERIOD_MS) as Array<[JobName, number]>).map(([name, periodMs]) => {
+/** @param failover whether it is turned on; a job that has nothing to do is none that could be missing */
+export function lookAtJobs(paths: Paths, now: number, failover: boolean): LookedJob[] {
+  const jobs = (Object.entries(CRON_PERIOD_MS) as Array<[JobName, number]>).filter(
+    ([name]) => failover || name !== 'failover',
+  )
+  return jobs.map(([name, periodMs]) => {
     const reading = tolerant(() => readRunRecord(paths.runs, name))
     const record = reading.state === 'present' ? reading.value : null
     const alive = record?.outcome === 'running' && isRunAlive(paths, record)

@@ -5,11 +5,21 @@ import { closeSync, existsSync, openSync, renameSync } from '../edges/fs.ts'
 import { DAY_MS } from '../timings.ts'
 
 /** Raised when the tables change; another Vigil's file is put aside rather than written with the wrong columns. */
-const SCHEMA_VERSION = 1
+const SCHEMA_VERSION = 2
+/** Its tables are all there; only failover's is not. */
+const BEFORE_FAILOVER = 1
 /** Two of the longest logins: enough to learn from, and a few MB at most. */
 const KEPT_MS = 60 * DAY_MS
 /** A writer holds it for milliseconds. */
 const BUSY_MS = 2000
+
+const FAILOVER = `
+  CREATE TABLE failover (
+    at INTEGER NOT NULL, id TEXT NOT NULL, event TEXT NOT NULL, slot TEXT NOT NULL, reason TEXT NOT NULL, detail TEXT,
+    PRIMARY KEY (id, event, slot)) WITHOUT ROWID;
+  CREATE INDEX failover_at ON failover (at);
+  PRAGMA user_version = ${SCHEMA_VERSION};
+`
 
 const TABLES = `
   CREATE TABLE observations (
@@ -23,7 +33,7 @@ const TABLES = `
   CREATE TABLE alerts (
     at INTEGER NOT NULL, key TEXT NOT NULL, episode INTEGER NOT NULL, event TEXT NOT NULL, reason TEXT NOT NULL,
     PRIMARY KEY (at, key, episode, event)) WITHOUT ROWID;
-  PRAGMA user_version = ${SCHEMA_VERSION};
+  ${FAILOVER}
 `
 
 /** One figure as it was measured. `scope` null = everything. */
@@ -59,10 +69,24 @@ export interface AlertEntry {
   reason: string
 }
 
+/** What failover noticed, decided or did. The same id and event of a slot is one. */
+export interface FailoverEntry {
+  /** ms */
+  at: number
+  id: string
+  /** `hit`, `suspected`, `stay`, `swapped`, … */
+  event: string
+  slot: string
+  reason: string
+  /** A hit's own fields as JSON; null = there is nothing more. */
+  detail: string | null
+}
+
 export interface HistoryEntries {
   figures: readonly FigureEntry[]
   runs: readonly RunEntry[]
   alerts: readonly AlertEntry[]
+  failover?: readonly FailoverEntry[]
 }
 
 /**
@@ -72,7 +96,8 @@ export interface HistoryEntries {
  * @throws Error when it cannot be written (full disk, permission)
  */
 export function appendHistory(path: string, entries: HistoryEntries, now: number): string | null {
-  if (entries.figures.length + entries.runs.length + entries.alerts.length === 0) return null
+  const { figures, runs, alerts, failover = [] } = entries
+  if (figures.length + runs.length + alerts.length + failover.length === 0) return null
   try {
     write(path, entries, now)
     return null
@@ -85,7 +110,7 @@ export function appendHistory(path: string, entries: HistoryEntries, now: number
   return aside
 }
 
-function write(path: string, { figures, runs, alerts }: HistoryEntries, now: number): void {
+function write(path: string, { figures, runs, alerts, failover = [] }: HistoryEntries, now: number): void {
   // SQLite would make it with the umask's mode; its -wal and -shm take theirs from it.
   closeSync(openSync(path, 'a', 0o600))
   const database = new DatabaseSync(path, { timeout: BUSY_MS })
@@ -106,6 +131,8 @@ function write(path: string, { figures, runs, alerts }: HistoryEntries, now: num
     for (const { job, runId, startedAt, endedAt, outcome } of runs) run.run(job, runId, startedAt, endedAt, outcome)
     const alert = database.prepare('INSERT OR IGNORE INTO alerts VALUES (?, ?, ?, ?, ?)')
     for (const { at, key, episode, event, reason } of alerts) alert.run(at, key, episode, event, reason)
+    const change = database.prepare('INSERT OR IGNORE INTO failover VALUES (?, ?, ?, ?, ?, ?)')
+    for (const { at, id, event, slot, reason, detail } of failover) change.run(at, id, event, slot, reason, detail)
     removeOld(database, now)
     database.exec('COMMIT')
   } finally {
@@ -116,7 +143,7 @@ function write(path: string, { figures, runs, alerts }: HistoryEntries, now: num
 
 /** @returns how many entries went */
 function removeOld(database: DatabaseSync, now: number): number {
-  const removed = OLD.map(({ table, at }) =>
+  const removed = tablesOf(database).map(({ table, at }) =>
     database.prepare(`DELETE FROM ${table} WHERE ${at} < ?`).run(now - KEPT_MS),
   )
   return removed.reduce((sum, { changes }) => sum + Number(changes), 0)
@@ -126,12 +153,17 @@ const OLD = [
   { table: 'observations', at: 'measured_at' },
   { table: 'runs', at: 'started' },
   { table: 'alerts', at: 'at' },
+  { table: 'failover', at: 'at' },
 ]
+
+function tablesOf(database: DatabaseSync): typeof OLD {
+  return versionOf(database) === BEFORE_FAILOVER ? OLD.filter(({ table }) => table !== 'failover') : OLD
+}
 
 /** How many entries are older than is kept; null where it cannot be read. No file: none. */
 export function countOldHistory(path: string, now: number): number | null {
   const counts = reading(path, database =>
-    OLD.map(({ table, at }) => {
+    tablesOf(database).map(({ table, at }) => {
       const row = database.prepare(`SELECT count(*) AS old FROM ${table} WHERE ${at} < ?`).get(now - KEPT_MS)
       return Number(row?.['old'])
     }),
@@ -158,9 +190,15 @@ export function removeOldHistory(path: string, now: number): number {
 /** Its settings, and its tables where it is new. */
 function prepare(database: DatabaseSync): void {
   const version = versionOf(database)
-  if (version !== 0 && version !== SCHEMA_VERSION) throw new ForeignHistoryError(version)
+  if (![0, BEFORE_FAILOVER, SCHEMA_VERSION].includes(version)) throw new ForeignHistoryError(version)
   database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL')
-  if (version === 0) database.exec(`BEGIN IMMEDIATE; ${TABLES} COMMIT`)
+  if (version === SCHEMA_VERSION) return
+  database.exec('BEGIN IMMEDIATE')
+  // Another writer may have been first while this one waited.
+  const present = versionOf(database)
+  if (present === 0) database.exec(TABLES)
+  if (present === BEFORE_FAILOVER) database.exec(FAILOVER)
+  database.exec('COMMIT')
 }
 
 class ForeignHistoryError extends Error {
@@ -219,6 +257,22 @@ export function readAlertEvents(path: string, key: string | null, since: number)
   })
 }
 
+/** What failover noticed, decided and did since then, oldest first. @returns null where it cannot be read */
+export function readFailoverEvents(path: string, since: number): FailoverEntry[] | null {
+  return reading(path, database => {
+    if (versionOf(database) === BEFORE_FAILOVER) return []
+    const rows = database.prepare('SELECT * FROM failover WHERE at >= ? ORDER BY at, id').all(since)
+    return rows.map(row => ({
+      at: Number(row['at']),
+      id: String(row['id']),
+      event: String(row['event']),
+      slot: String(row['slot']),
+      reason: String(row['reason']),
+      detail: row['detail'] === null ? null : String(row['detail']),
+    }))
+  })
+}
+
 /** Runs that began since then, oldest first. @returns null where it cannot be read */
 export function readRuns(path: string, since: number): RunEntry[] | null {
   return reading(path, database => {
@@ -238,7 +292,8 @@ function reading<T>(path: string, read: (database: DatabaseSync) => T[]): T[] | 
   try {
     const database = new DatabaseSync(path, { timeout: BUSY_MS, readOnly: true })
     try {
-      return versionOf(database) === SCHEMA_VERSION ? read(database) : null
+      // What an older Vigil wrote has the same tables, less failover's; the next append adds that.
+      return [BEFORE_FAILOVER, SCHEMA_VERSION].includes(versionOf(database)) ? read(database) : null
     } finally {
       database.close()
     }

@@ -77,6 +77,7 @@ const AFFECTED: Record<string, string> = {
   'refresh-tokens': 'logins are not renewed: each ends with its access token, within 8 h',
   'fetch-quota': 'the quota figures grow old',
   'fetch-billing': 'the billing figures grow old',
+  failover: 'new sessions stay on the current account when it is used up',
   janitor: 'old logs and sessions are not taken away, and the disk fills slowly',
 }
 

@@ -16,7 +16,8 @@ import { CRON_PERIOD_MS } from '../../../lib/timings.ts'
 const NOW = Date.UTC(2026, 10, 24, 12)
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
-const JOBS = Object.keys(CRON_PERIOD_MS)
+// Failover is off, so it is none that could be missing.
+const JOBS = Object.keys(CRON_PERIOD_MS).filter(job => job !== 'failover')
 const RESET = NOW + 2 * HOUR_MS
 /** root reads what nobody may read. */
 

@@ -3,7 +3,14 @@ import { homedir } from 'node:os'
 import { basename, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { beforeEach, expect, it, test } from 'vitest'
-import { appendHistory, type FigureEntry, readAlertEvents, readFigures, readRuns } from '../../../lib/store/history.ts'
+import {
+  appendHistory,
+  type FigureEntry,
+  readAlertEvents,
+  readFailoverEvents,
+  readFigures,
+  readRuns,
+} from '../../../lib/store/history.ts'
 
 const NOW = Date.UTC(2026, 10, 24, 12)
 const DAY_MS = 24 * 3_600_000
@@ -108,5 +115,18 @@ it.each<[string, () => void]>([
   expect(readdirSync(join(path, '..')).sort()).toEqual(['history.sqlite', `history.sqlite.broken-${NOW}`])
   expect(basename(aside!)).toBe(`history.sqlite.broken-${NOW}`)
   if (!name.includes('tables')) expect(readFileSync(aside!)).toEqual(before)
+  expect(readFigures(path, ['slot-1'], 0)).toEqual([figure()])
+})
+
+it('a file of the version before failover keeps its rows, is read before it is written, and gets its table', () => {
+  appendHistory(path, { ...nothing, figures: [figure()] }, NOW)
+  const database = new DatabaseSync(path)
+  database.exec('DROP TABLE failover; PRAGMA user_version = 1')
+  database.close()
+  expect(readFigures(path, ['slot-1'], 0)).toEqual([figure()])
+  expect(readFailoverEvents(path, 0)).toEqual([])
+  const entry = { at: NOW, id: 'x', event: 'switch', slot: 'slot-2', reason: 'swapped', detail: null }
+  expect(appendHistory(path, { ...nothing, failover: [entry, { ...entry, reason: 'told again' }] }, NOW)).toBeNull()
+  expect(readFailoverEvents(path, 0)).toEqual([entry])
   expect(readFigures(path, ['slot-1'], 0)).toEqual([figure()])
 })
