@@ -1,7 +1,8 @@
 // The command line: names, options and help. Each command's work is in its own file and loaded only when it is called.
-import { Command, Help, type Option } from 'commander'
+import { Command } from 'commander'
 import { CRON_PERIOD_MS, type JobName } from '../lib/timings.ts'
 import { VERSION } from '../lib/version.ts'
+import { HELP, HELP_OUTPUT } from './help.ts'
 import type { InstallOptions } from './install.ts'
 
 const JOBS = Object.keys(CRON_PERIOD_MS) as JobName[]
@@ -14,9 +15,8 @@ const program = new Command('vigil')
   .showHelpAfterError('(see: vigil --help)')
   // Before the commands are added: they take it over from here.
   .exitOverride()
-  // commander breaks no line of a help text where less than 40 columns are left for it: then the terminal would, in a word.
-  .configureHelp({ minWidthToWrap: 12, optionDescription, commandUsage, subcommandTerm })
-  .configureOutput({ getOutHelpWidth: helpWidth, getErrHelpWidth: helpWidth })
+  .configureHelp(HELP)
+  .configureOutput(HELP_OUTPUT)
 
 program
   .command('status')
@@ -245,25 +245,6 @@ program
     }
     process.stdout.write(completionScript(known, program, { run: JOBS, log: JOBS, completion: SHELLS }))
   })
-
-/** That a switch is off unless it is given goes without saying. */
-function optionDescription(this: Help, option: Option): string {
-  return option.defaultValue === false ? option.description : Help.prototype.optionDescription.call(this, option)
-}
-
-/** The options stand right below; without the word, the line fits into 40 columns. */
-function commandUsage(this: Help, command: Command): string {
-  return Help.prototype.commandUsage.call(this, command).replace(' [options]', '')
-}
-
-function subcommandTerm(this: Help, command: Command): string {
-  return Help.prototype.subcommandTerm.call(this, command).replace(' [options]', '')
-}
-
-/** Of the terminal; COLUMNS for where it does not say. */
-function helpWidth(): number {
-  return process.stdout.columns ?? (Number(process.env['COLUMNS']) || 80)
-}
 
 try {
   await program.parseAsync()

@@ -14,7 +14,7 @@ const GIT = /^[0-9a-f]{16}\.json$/
 /** As stagingName() makes them. */
 const TEMP = /^\..+\.(\d{1,10})\.\d{1,10}\.vigil-tmp$/
 const ASIDE = /^(?:alerts\.json\.corrupt|history\.sqlite\.broken)-(\d{13})(?:-wal|-shm)?$/
-const LOG = /^(?:cron\.err|[\p{L}\p{N}._-]{1,80}\.stderr|[a-z-]{1,40}\.log)$/u
+const LOG = /^(?:[\p{L}\p{N}._-]{1,80}\.(?:err|stderr)|[a-z-]{1,40}\.log)$/u
 const ROTATED = /^(.+)\.\d{1,3}$/
 
 /** @returns `unseen`: folders that could not be read, each with its reason */
@@ -95,11 +95,11 @@ function isOurs(path: string, kind: LeftoverKind): boolean {
   } catch {
     return false // Torn, or another's: it stays.
   }
-  if (typeof data !== 'object' || data === null) return false
+  if (typeof data !== 'object' || data === null || data['schema'] !== 1) return false
   if (kind === 'harvest') return typeof data['answer'] === 'string'
   if (kind === 'git') return typeof data['folder'] === 'string' && typeof data['measuredAt'] === 'number'
   const id = data['session_id'] ?? data['sessionId']
-  return data['schema'] === 1 && typeof id === 'string' && `${id.toLowerCase()}.json` === basename(path).toLowerCase()
+  return typeof id === 'string' && `${id.toLowerCase()}.json` === basename(path).toLowerCase()
 }
 
 /** Whole files of ours are far shorter; of a log the first line is enough. */

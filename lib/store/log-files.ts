@@ -11,7 +11,7 @@ export interface LogFile {
 }
 
 /** `x.log`, `x.log.3`, `cron.err`, `channel-mail.stderr`, `x.log.stderr`. */
-const NAME = /^([\w.-]+?)(\.log|\.err|\.stderr)(?:\.\d+)?$/
+const NAME = /^[\p{L}\p{N}._-]+\.(?:log|err|stderr)(?:\.\d+)?$/u
 
 /** Those that are written to now. @param job null = of all jobs, with what shells and channels said */
 export function listLogs(paths: Paths, job: string | null): LogFile[] {

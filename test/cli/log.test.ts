@@ -68,12 +68,15 @@ it('follows what comes, over a rotation, and ends with Ctrl-C', async () => {
   const { paths, env, command } = await open()
   const [program, ...words] = [...command, 'watchdog', '--follow', '--since', '10m']
   const child = spawn(program!, words, { env, stdio: ['ignore', 'pipe', 'inherit'] })
+  onTestFinished(() => void child.kill())
   let shown = ''
   child.stdout.on('data', chunk => {
     shown += chunk
   })
   const seen = async (text: string) => {
-    while (!shown.includes(text)) await new Promise(resolve => setTimeout(resolve, 20))
+    for (let tries = 0; !shown.includes(text) && tries < 1000; tries++)
+      await new Promise(resolve => setTimeout(resolve, 20))
+    expect(shown).toContain(text)
   }
   const current = join(paths.logs, 'watchdog.log')
   await seen('three')

@@ -55,8 +55,8 @@ describe('the plan', () => {
   it('takes what is ours by name and by what is in it, and old', () => {
     session(1, 7 * DAY_MS)
     session(2, 7 * DAY_MS + 1000)
-    put(join(paths.harvest, `${id(3)}.json`), 8 * DAY_MS, { answer: '[]', measuredAt: 1 })
-    put(join(paths.git, '0123456789abcdef.json'), 8 * DAY_MS, { folder: '/x', measuredAt: 1 })
+    put(join(paths.harvest, `${id(3)}.json`), 8 * DAY_MS, { schema: 1, answer: '[]', measuredAt: 1 })
+    put(join(paths.git, '0123456789abcdef.json'), 8 * DAY_MS, { schema: 1, folder: '/x', measuredAt: 1 })
     put(join(paths.health, `.billing-shared.json.${GONE}.1.vigil-tmp`), HOUR_MS + 1000)
     put(join(paths.slots, `.a.json.${GONE}.1.vigil-tmp`), HOUR_MS - 1000)
     put(join(paths.runs, `.a.json.${process.pid}.1.vigil-tmp`), 2 * HOUR_MS)
@@ -67,6 +67,7 @@ describe('the plan', () => {
     put(join(paths.health, 'token-refresh.log.1'), 15 * DAY_MS, LINE)
     put(join(paths.logs, 'channel-mail.stderr.2'), 15 * DAY_MS)
     put(join(paths.logs, 'cron.err'), 0, 'x'.repeat(1024 * 1024 + 1))
+    put(join(paths.logs, 'git-state.err.2'), 15 * DAY_MS)
     put(join(paths.health, `alerts.json.corrupt-${NOW - 60 * DAY_MS - 1}`), 0)
     put(join(paths.health, `history.sqlite.broken-${NOW - 60 * DAY_MS}-wal`), 0)
     expect(planned()).toEqual(
@@ -78,6 +79,7 @@ describe('the plan', () => {
         'remove session-health/git/0123456789abcdef.json',
         `remove session-health/harvest/${id(3)}.json`,
         'remove session-health/logs/channel-mail.stderr.2',
+        'remove session-health/logs/git-state.err.2',
         'remove session-health/logs/watchdog.log.1',
         `remove session-health/runs/.b.json.${process.pid}.1.vigil-tmp`,
         'remove session-health/token-refresh.log.1',
@@ -100,8 +102,10 @@ describe('the plan', () => {
     put(join(paths.health, `${id(4)}.json`), year, { schema: 2, session_id: id(4) })
     put(join(paths.health, `${id(5)}.json`), year, '{"schema":1,"session_id"')
     put(join(paths.health, 'mine.json'), year, { schema: 1, session_id: 'mine' })
-    put(join(paths.harvest, `${id(6)}.json`), year, { other: 1 })
-    put(join(paths.git, 'README.json'), year, { folder: '/x', measuredAt: 1 })
+    put(join(paths.harvest, `${id(6)}.json`), year, { schema: 1, other: 1 })
+    put(join(paths.harvest, `${id(7)}.json`), year, { schema: 2, answer: '' })
+    put(join(paths.git, 'aaaaaaaaaaaaaaaa.json'), year, { folder: '/x', measuredAt: 1 })
+    put(join(paths.git, 'README.json'), year, { schema: 1, folder: '/x', measuredAt: 1 })
     put(join(paths.logs, 'watchdog.log.1'), year, 'no line of ours\n')
     put(join(paths.logs, 'notes.txt.1'), year)
     put(join(paths.logs, 'watchdog.log'), year, `${LINE.repeat(20_000)}`)
@@ -116,7 +120,7 @@ describe('the plan', () => {
     const outside = put(join(home, 'outside', `${id(1)}.json`), 365 * DAY_MS, { schema: 1, session_id: id(1) })
     symlinkSync(outside, join(paths.health, `${id(1)}.json`))
     rmSync(paths.harvest, { recursive: true })
-    put(join(home, 'outside', `${id(2)}.json`), 365 * DAY_MS, { answer: '' })
+    put(join(home, 'outside', `${id(2)}.json`), 365 * DAY_MS, { schema: 1, answer: '' })
     symlinkSync(join(home, 'outside'), paths.harvest)
     expect(planned()).toEqual([])
   })
@@ -194,8 +198,12 @@ describe('over 10,000 files', () => {
     for (let n = 0; n < 1000; n++) {
       session(n, n * HOUR_MS)
       put(join(paths.health, `${id(50_000 + n)}.json`), 30 * DAY_MS, { title: 'of another program' })
-      put(join(paths.harvest, `${id(n)}.json`), n * HOUR_MS, { answer: 'a', measuredAt: 1 })
-      put(join(paths.git, `${n.toString(16).padStart(16, '0')}.json`), n * HOUR_MS, { folder: `/${n}`, measuredAt: 1 })
+      put(join(paths.harvest, `${id(n)}.json`), n * HOUR_MS, { schema: 1, answer: 'a', measuredAt: 1 })
+      put(join(paths.git, `${n.toString(16).padStart(16, '0')}.json`), n * HOUR_MS, {
+        schema: 1,
+        folder: `/${n}`,
+        measuredAt: 1,
+      })
       put(join(paths.git, `${n}.txt`), 30 * DAY_MS)
       put(join(paths.slots, `.slot-${n}.json.${GONE}.${n}.vigil-tmp`), n * 10_000)
       put(join(paths.slots, `slot-${n}.json`), 30 * DAY_MS, '{}')
