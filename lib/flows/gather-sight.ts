@@ -12,7 +12,7 @@ import { areStill, keepStill, type Stamps } from '../store/still-accounts.ts'
 import { CCUSAGE_KILL_GRACE_MS, CRON_PERIOD_MS, START_JITTER_MS } from '../timings.ts'
 import type { FileProblem, FileTrouble, SeenBilling, SeenJob, Sight } from '../watchdog/sight.ts'
 import { BILLING_COMMAND, lookAtBilling } from './look-at-billing.ts'
-import { lookAtJobs } from './look-at-jobs.ts'
+import { lookAtJobs, tolerant } from './look-at-jobs.ts'
 
 /**
  * @param settings in force, or why vigil.yaml cannot be used
@@ -37,6 +37,7 @@ export async function gatherSight(
     now,
     settings: inForce,
     settingsProblem,
+    failover: inForce.failover.enabled ? await seeFailover(paths) : null,
     registryProblem: registryError && problemOf(registryError, paths.accounts, paths),
     still,
     ...ofAccounts,
@@ -69,6 +70,15 @@ const NOT_READ = {
 async function seen(paths: Paths, settings: Settings, now: number) {
   const { seeAccounts } = await import('./see-accounts.ts')
   return seeAccounts(paths, settings, now)
+}
+
+/** Loaded only where it is on: a look mostly has nothing of it to read. */
+async function seeFailover(paths: Paths): Promise<Sight['failover']> {
+  const { NO_FAILOVER } = await import('../domain/failover-state.ts')
+  const { readFailover } = await import('../store/failover.ts')
+  const reading = tolerant(() => readFailover(paths))
+  const state = reading.state === 'present' ? reading.value : reading.state === 'absent' ? NO_FAILOVER : null
+  return { enabled: true, state }
 }
 
 async function keepIfStill(paths: Paths, sight: Sight, stamps: Stamps, rules: string): Promise<void> {

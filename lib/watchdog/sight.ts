@@ -1,6 +1,7 @@
 // All that was read at one moment, before anybody judges it. Values only: the same sight always gives the same facts.
 import type { AlertState } from '../domain/alert.ts'
 import type { BillingCache } from '../domain/billing.ts'
+import type { FailoverState } from '../domain/failover-state.ts'
 import type { LoginState } from '../domain/login-state.ts'
 import type { QuotaObservation } from '../domain/quota.ts'
 import type { FreshFlagFinding } from '../domain/quota-cache.ts'
@@ -74,6 +75,8 @@ export interface Sight {
    * not read again. Then `accounts`, `history` and `falseFresh` are empty, and no key is alive.
    */
   still: boolean
+  /** null or absent: nothing of failover is known, for it is off. */
+  failover?: { enabled: boolean; state: FailoverState | null } | null
   /** Empty too where the registry cannot be used; then `registryProblem` says so. */
   accounts: SeenAccount[]
   /** The slot that new sessions use. */
