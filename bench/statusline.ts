@@ -6,7 +6,9 @@ import { REPO } from '../test/support/scratch-vigil.ts'
 import { recorded, SESSION, statuslineHome } from '../test/support/statusline-home.ts'
 
 const FILES = 5000
-const STARTS = 101
+/** In several batches, of which the quietest counts: beside other work a longer run is hit more often than a shorter one. */
+const BATCHES = 5
+const STARTS = 31
 const OTHERS = ['ccstatusline@2.2.30', '@cometix/ccline@1.1.2', 'ccusage@20.0.20']
 
 export interface StatuslineRow {
@@ -50,17 +52,20 @@ export async function statuslineBench(scratch: string, compare: boolean): Promis
     for (const expected of ['🌿:main*1', '(98%)', `👤:slot-1 ${accounts}/${accounts}`])
       if (!shown.includes(expected)) throw new Error(`the line is not what was meant: ${shown}`)
     await timed([node, empty], words, env)
-    const times: Record<'floor' | 'line', number[]> = { floor: [], line: [] }
-    for (let n = 0; n < STARTS; n++) {
-      times.floor.push((await timed([node, empty], words, env)).ms)
-      times.line.push((await timed(line, words, env)).ms)
+    const batches: Array<Record<'floor' | 'line', number[]>> = []
+    for (let n = 0; n < BATCHES * STARTS; n++) {
+      if (n % STARTS === 0) batches.push({ floor: [], line: [] })
+      batches.at(-1)!.floor.push((await timed([node, empty], words, env)).ms)
+      batches.at(-1)!.line.push((await timed(line, words, env)).ms)
     }
-    const floor = at(times.floor, 0.5)
+    const [quietest] = batches.toSorted((a, b) => at(a.floor, 0.5) - at(b.floor, 0.5))
+    const floor = at(quietest!.floor, 0.5)
+    const times = { floor: batches.flatMap(batch => batch.floor), line: batches.flatMap(batch => batch.line) }
     if (accounts === 3) rows.push({ name: 'empty script', figure: inMs(floor), ratio: 1, target: null })
     rows.push({
       name: `statusline, ${accounts} accounts`,
-      figure: inMs(at(times.line, 0.5)),
-      ratio: at(times.line, 0.5) / floor,
+      figure: inMs(at(quietest!.line, 0.5)),
+      ratio: at(quietest!.line, 0.5) / floor,
       target: 1.35,
     })
     // Of the machine's own outliers the empty script has as many.
