@@ -145,13 +145,13 @@ export async function reserve(path: string, bytes: number): Promise<Reservation>
 }
 
 /** Removes a file durably; one that is gone already is fine. */
-export async function removeDurably(path: string): Promise<void> {
+export async function removeDurably(path: string, blocking = false): Promise<void> {
   try {
     unlinkSync(path)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
   }
-  await syncDirectory(dirname(path), path)
+  await syncDirectory(dirname(path), path, blocking)
 }
 
 /** Opens a file that must not have been there, not even as a link. */

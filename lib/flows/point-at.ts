@@ -14,12 +14,12 @@ export async function pointAt(
   ensurePrivateDir(paths.health)
   const text = currentEnvText(account)
   if (tolerant(() => readFileSync(paths.currentEnv, 'utf8')) !== text)
-    await publish(paths.currentEnv, text, { durable: true })
+    await publish(paths.currentEnv, text, { durable: true, blocking: true })
   if (platform !== 'linux' || tolerant(() => readlinkSync(paths.currentLink)) === account.configDir) return
   const staging = stagingName(paths.currentLink)
   symlinkSync(account.configDir, staging)
   renameSync(staging, paths.currentLink)
-  await syncDirectory(paths.health, paths.currentLink)
+  await syncDirectory(paths.health, paths.currentLink, true)
 }
 
 function tolerant(read: () => string): string | null {

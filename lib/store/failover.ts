@@ -28,7 +28,7 @@ export function loadFailover(paths: Paths, now: number): { state: FailoverState;
 }
 
 export async function saveFailover(paths: Paths, state: FailoverState): Promise<void> {
-  await publish(paths.failover, `${JSON.stringify(state)}\n`, { durable: true })
+  await publish(paths.failover, `${JSON.stringify(state)}\n`, { durable: true, blocking: true })
 }
 
 export function readSwitch(paths: Paths): JsonReading<SwitchJournal> {
@@ -36,11 +36,11 @@ export function readSwitch(paths: Paths): JsonReading<SwitchJournal> {
 }
 
 export async function saveSwitch(paths: Paths, journal: SwitchJournal): Promise<void> {
-  await publish(paths.switching, `${JSON.stringify(journal)}\n`, { durable: true })
+  await publish(paths.switching, `${JSON.stringify(journal)}\n`, { durable: true, blocking: true })
 }
 
 export async function clearSwitch(paths: Paths): Promise<void> {
-  await removeDurably(paths.switching)
+  await removeDurably(paths.switching, true)
 }
 
 /** One file a call, so that no writer waits for another and none is lost when they are taken. */
