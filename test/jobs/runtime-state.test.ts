@@ -1,5 +1,5 @@
 // runtime-state.yaml after real runs of the watchdog, in virtual time.
-import { mkdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { expect, it, onTestFinished } from 'vitest'
 import { parse } from 'yaml'
 import { inactive, type VirtualDays, virtualDays } from '../support/virtual-days.ts'
@@ -68,6 +68,17 @@ it('is written anew only when something else than a time has changed', async () 
   // It is over: the alert went away, and later its recovery.
   const last = await look(days, 3)
   expect(JSON.stringify(last.state['alerts'])).not.toContain('AccountInactive')
+})
+
+it('is written anew where only something of the accounts has changed', async () => {
+  const days = await open()
+  inactive(days.vigil)
+  await days.run('fetch-quota')
+  const first = await look(days)
+  const { accounts } = days.vigil.paths
+  writeFileSync(accounts, readFileSync(accounts, 'utf8').replace('current: slot-1', 'current: slot-2'))
+  const second = await look(days)
+  expect([first.state['current'], second.state['current']]).toEqual(['slot-1', 'slot-2'])
 })
 
 it('comes back when somebody removed it, also where nothing else happened', async () => {

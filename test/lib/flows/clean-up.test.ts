@@ -2,6 +2,7 @@
 import {
   existsSync,
   lstatSync,
+  lutimesSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -122,6 +123,13 @@ describe('the plan', () => {
     rmSync(paths.harvest, { recursive: true })
     put(join(home, 'outside', `${id(2)}.json`), 365 * DAY_MS, { schema: 1, answer: '' })
     symlinkSync(join(home, 'outside'), paths.harvest)
+    const old = (NOW - 365 * DAY_MS) / 1000
+    const link = join(paths.slots, `.a.json.${GONE}.1.vigil-tmp`)
+    symlinkSync(outside, link)
+    lutimesSync(link, old, old)
+    const folder = join(paths.slots, `.b.json.${GONE}.1.vigil-tmp`)
+    mkdirSync(folder)
+    utimesSync(folder, old, old)
     expect(planned()).toEqual([])
   })
 
