@@ -116,13 +116,22 @@ export async function resumeAccount(slot: string): Promise<void> {
 }
 
 export async function useAccount(slot: string): Promise<void> {
+  let chosen: Account | null = null
   await change('use', slot, async (text, account, _now, home, registry) => {
     if (registry.current === slot) return `Nothing to do: ${slot} is current already.`
     const { withCurrent } = await import('../lib/domain/accounts-edit.ts')
     const start = account.isDefault ? 'claude' : `CLAUDE_CONFIG_DIR=${tildePath(account.configDir, home)} claude`
     const warning =
       standingOf(account) === 'active' ? '' : `\nIt is ${WORDS[standingOf(account)][0]}: vigil accounts list`
+    chosen = account
     return { text: withCurrent(text, slot), said: `${slot} is current. A session with it: ${start}${warning}` }
+  })
+  const account = chosen as Account | null
+  if (account === null || process.exitCode !== undefined) return
+  // What a shell sources and the link lead to the same account.
+  await guarded('use', async ({ paths }) => {
+    const { pointAt } = await import('../lib/flows/point-at.ts')
+    await pointAt(account, paths)
   })
 }
 

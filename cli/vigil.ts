@@ -149,7 +149,7 @@ alerts
 program
   .command('why')
   .description('why an alert did or did not go out')
-  .argument('<key>', 'as `vigil alerts` shows it, or a name alone')
+  .argument('<key>', 'as `vigil alerts` shows it, or a name alone; or: failover')
   .option('--hours <n>', 'how far back', '48')
   .action(async (key: string, options: { hours: string }) => {
     const hours = Number(options.hours)
@@ -158,8 +158,35 @@ program
       process.exitCode = WRONG_USAGE
       return
     }
+    if (key === 'failover') {
+      const { whyFailover } = await import('./why-failover.ts')
+      return whyFailover(hours)
+    }
     const { whyCommand } = await import('./why.ts')
     await whyCommand(key, hours)
+  })
+
+program
+  .command('exec')
+  .description('becomes a program, such as claude, in the current account: vigil exec -- claude')
+  .argument('<program...>', 'the program and its arguments, behind --')
+  .action(async (words: [string, ...string[]]) => {
+    const { execCommand } = await import('./exec.ts')
+    await execCommand(words)
+  })
+
+program
+  .command('hook')
+  .description('what Claude Code calls: stop-failure, for its StopFailure hook')
+  .argument('<name>', 'stop-failure')
+  .action(async (name: string) => {
+    if (name !== 'stop-failure') {
+      process.stderr.write(`vigil hook: there is no hook "${name}"; there is stop-failure\n`)
+      process.exitCode = WRONG_USAGE
+      return
+    }
+    const { stopFailureHook } = await import('./hook.ts')
+    await stopFailureHook()
   })
 
 const accounts = program.command('accounts').description('the logins that Vigil looks after')
