@@ -119,7 +119,10 @@ function leavePolitely(connection: SMTPConnection, end: () => void): void {
   connection.quit()
 }
 
-export type SmtpProblem = SMTPConnection.SMTPError & { originalCode?: string; rejectedErrors?: SMTPConnection.SMTPError[] }
+export type SmtpProblem = SMTPConnection.SMTPError & {
+  originalCode?: string
+  rejectedErrors?: SMTPConnection.SMTPError[]
+}
 
 function judgeSent({ accepted: taken, rejectedErrors = [], response }: SMTPConnection.SentMessageInfo): SendResult {
   if (rejectedErrors.length === 0) return accepted(oneLine(response))

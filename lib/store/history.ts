@@ -168,7 +168,7 @@ export function countOldHistory(path: string, now: number): number | null {
       return Number(row?.['old'])
     }),
   )
-  return counts && counts.reduce((sum, count) => sum + count, 0)
+  return counts === null ? null : counts.reduce((sum, count) => sum + count, 0)
 }
 
 /**
