@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { CRON_PERIOD_MS, type JobName } from '../lib/timings.ts'
 import { VERSION } from '../lib/version.ts'
+import type { ReplayOptions } from './failover.ts'
 import { HELP, HELP_OUTPUT } from './help.ts'
 import type { InstallOptions } from './install.ts'
 
@@ -164,6 +165,19 @@ program
     }
     const { whyCommand } = await import('./why.ts')
     await whyCommand(key, hours)
+  })
+
+program
+  .command('failover')
+  .description('what other settings would have done with what was recorded')
+  .requiredOption('--replay', 'replay it')
+  .option('--hours <n>', 'how far back', '168')
+  .option('--level <percent>', 'of both windows')
+  .option('--strategy <name>', 'most-room, soonest-reset or priority')
+  .option('--cooldown <minutes>', 'between two switches')
+  .action(async (options: ReplayOptions) => {
+    const { replayCommand } = await import('./failover.ts')
+    await replayCommand(options)
   })
 
 program

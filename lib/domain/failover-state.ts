@@ -8,7 +8,7 @@ export const STRATEGIES = ['most-room', 'soonest-reset', 'priority'] as const
 export const LEVEL_WINDOWS = ['five_hour', 'seven_day'] as const
 export type LevelWindow = (typeof LEVEL_WINDOWS)[number]
 /** Percent at which an account is left ahead of the wall; null = only at the wall itself. */
-export type WindowLevels = Partial<Record<LevelWindow, number | null>>
+type WindowLevels = Partial<Record<LevelWindow, number | null>>
 
 export interface FailoverRules {
   strategy: (typeof STRATEGIES)[number]

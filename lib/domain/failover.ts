@@ -69,7 +69,7 @@ export function withFailedSwap(state: FailoverState, to: string, at: number): Fa
   return { ...state, lastTryAt: at, refused: { ...state.refused, [to]: at + REFUSED_MS } }
 }
 
-export function isCoolingDown({ lastTryAt }: FailoverState, now: number, cooldownMs: number): boolean {
+function isCoolingDown({ lastTryAt }: FailoverState, now: number, cooldownMs: number): boolean {
   // A time ahead of us is a clock that was set back: then it counts for no longer than it would have.
   return lastTryAt !== null && Math.abs(now - lastTryAt) < cooldownMs
 }

@@ -46,7 +46,7 @@ export async function failoverRound(run: Run): Promise<void> {
   await switchAccount({ ...journal, from, to, reason, until, window }, run)
 }
 
-export function rulesOf({ failover, quota }: Pick<Settings, 'failover' | 'quota'>): FailoverRules {
+function rulesOf({ failover, quota }: Pick<Settings, 'failover' | 'quota'>): FailoverRules {
   const { strategy, levels, levelsOf, cooldownMs, priority } = failover
   return { strategy, levels, levelsOf, cooldownMs, priority, freshness: quota }
 }

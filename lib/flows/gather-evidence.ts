@@ -36,7 +36,7 @@ export async function gatherEvidence(
   return { hits: [...told.hits, ...written.hits, ...panes], read: written.read, files: told.files }
 }
 
-export function readTranscripts(
+function readTranscripts(
   { slot, configDir }: Account,
   before: Record<string, number>,
   now: number,

@@ -38,7 +38,7 @@ export async function fetchProfile(options: {
 }
 
 /** Understands an answer, by its status. Pure. */
-export function readProfileAnswer(status: number, body: string): ProfileAnswer {
+function readProfileAnswer(status: number, body: string): ProfileAnswer {
   const detail = `the profile endpoint answered ${status}`
   if (status === 401 || status === 403) return { kind: 'refused', detail }
   if (status === 408 || status === 429 || status >= 500) return { kind: 'transient', detail }
