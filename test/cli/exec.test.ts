@@ -83,3 +83,18 @@ it('vigil why failover tells what was decided and why', async () => {
   expect(stdout).toMatch(/swap \(spent\) since .*slot-1 has its five-hour window full; slot-2 has room/)
   expect(stdout).toMatch(/switch slot-2: swapped: /)
 })
+
+it('vigil failover --replay tells what other settings would have done, and refuses what it does not understand', async () => {
+  await start()
+  for (const [n, utilization] of [90, 10].entries())
+    vigil.standIn.setUsage(`user-${n + 1}@example.com`, {
+      five_hour: { utilization, resets_at: new Date(Date.now() + 3_600_000).toISOString() },
+    })
+  await vigil.run('fetch-quota')
+  await vigil.run('watchdog')
+  const played = (...words: string[]) => run(['failover', '--replay', ...words])
+  expect((await played()).stdout).toMatch(/replayed from slot-1: 0 swaps/)
+  expect((await played('--level', '80')).stdout).toMatch(/: 1 swaps .*\n.*slot-1 -> slot-2: slot-1 has reached 80 %/)
+  expect(await played('--level', 'high')).toMatchObject({ code: 64 })
+  expect(await played('--strategy', 'random')).toMatchObject({ code: 64 })
+})
