@@ -1,6 +1,6 @@
 // What is in force without a vigil.yaml. Apart from the schema, so that a run without one need not load a parser.
 
-import { DEFAULT_STATUSLINE, SEGMENT_NAMES, VARIANTS } from './statusline/line.ts'
+import type { StatuslineSettings } from './statusline/line.ts'
 import { DEFAULT_CCUSAGE_TIMEOUT_MS, DEFAULT_QUOTA_AGES, HOUR_MS, MINUTE_MS } from './timings.ts'
 import * as v from './valibot.ts'
 
@@ -9,6 +9,18 @@ const usd = v.nullable(v.number())
 const level = v.nullable(v.number())
 const Severity = v.picklist(['info', 'warning', 'critical'])
 type Severity = v.InferOutput<typeof Severity>
+
+const STATUSLINE_SEGMENTS = [
+  'model',
+  'context',
+  'weekly',
+  'five_hour',
+  'block',
+  'git',
+  'account',
+  'alerts',
+  'watchdog',
+] as const
 
 /** A schema, for what vigil.yaml meant is kept in a file. */
 export const Settings = v.object({
@@ -63,8 +75,8 @@ export const Settings = v.object({
   }),
   statusline: v.object({
     /** In the order in which they are shown. */
-    segments: v.array(v.picklist(SEGMENT_NAMES)),
-    variant: v.picklist(VARIANTS),
+    segments: v.array(v.picklist(STATUSLINE_SEGMENTS)),
+    variant: v.picklist(['emoji', 'ascii', 'nerd']),
     colors: v.boolean(),
     lines: v.number(),
     /** Percent of a quota window or budget, and of the context, rising: from the first on yellow, from the last on red. */
@@ -141,7 +153,15 @@ export const DEFAULT_SETTINGS: Settings = {
     priority: [],
     tmux: false,
   },
-  statusline: DEFAULT_STATUSLINE,
+  // As lib/statusline/line.ts has it, which no job has to load; a test compares the two.
+  statusline: {
+    segments: [...STATUSLINE_SEGMENTS],
+    variant: 'emoji',
+    colors: true,
+    lines: 1,
+    levels: [80, 95],
+    contextLevels: [60, 80],
+  } satisfies StatuslineSettings,
 }
 
 /** Settings or registry that cannot be used, all problems at once. Exit code 78. */

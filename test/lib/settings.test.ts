@@ -7,6 +7,7 @@ import { type Paths, pathsFor } from '../../lib/paths.ts'
 import { loadSettings, readEnvironment } from '../../lib/settings.ts'
 import { DEFAULT_SETTINGS, SettingsError } from '../../lib/settings-defaults.ts'
 import { parseSettings } from '../../lib/settings-schema.ts'
+import { DEFAULT_STATUSLINE } from '../../lib/statusline/line.ts'
 
 const problemsOf = (text: string): string[] => {
   try {
@@ -262,4 +263,8 @@ describe('the environment', () => {
     writeFileSync(paths.settings, 'refresh: off\n')
     expect((await loadSettings(paths, Date.now())).refresh).toBe('off')
   })
+})
+
+it('has the same defaults for the status line in both places', () => {
+  expect(DEFAULT_SETTINGS.statusline).toEqual(DEFAULT_STATUSLINE)
 })
