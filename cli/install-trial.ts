@@ -5,7 +5,7 @@ import { runProgram } from '../lib/edges/shell.ts'
 import type { Machine } from '../lib/install/machine.ts'
 import { type Place, startScript } from '../lib/install/start-script.ts'
 import type { Environment } from '../lib/settings.ts'
-import { readRunRecord } from '../lib/store/run-records.ts'
+import { readRunRecord } from '../lib/store/runs.ts'
 import { CRON_PERIOD_MS, JOB_DEADLINE_MS, type JobName, TERM_GRACE_MS } from '../lib/timings.ts'
 
 /** Sets the exit code where one does not work. */

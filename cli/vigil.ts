@@ -1,7 +1,6 @@
 // The command line: names, options and help. Each command's work is in its own file and loaded only when it is called.
 import { Command } from 'commander'
-import { CRON_PERIOD_MS, type JobName } from '../lib/timings.ts'
-import { VERSION } from '../lib/version.ts'
+import { CRON_PERIOD_MS, type JobName, VERSION } from '../lib/timings.ts'
 import type { ReplayOptions } from './failover.ts'
 import { HELP, HELP_OUTPUT } from './help.ts'
 import type { InstallOptions } from './install.ts'

@@ -1,13 +1,14 @@
 // Keeps quota figures true: asks the usage endpoint for each account within its hourly budget, and merges what is known.
 // Reads claude-sessions.yaml and Claude Code's credential stores; writes slots/ and the two quota caches.
 
-import { loadAccounts } from '../lib/flows/load-accounts.ts'
 import { lookAtQuota, settledWithoutAsking } from '../lib/flows/look-at-quota.ts'
 import { publishQuota, reportFalseFreshness } from '../lib/flows/publish-quota.ts'
 import { runJob } from '../lib/job.ts'
+import { readRegistry } from '../lib/store/accounts.ts'
 
 await runJob('fetch-quota', async run => {
-  const { accounts, current } = await loadAccounts(run)
+  const known = await readRegistry(run.paths)
+  const { accounts, current } = known ?? (await (await import('../lib/flows/load-accounts.ts')).loadAccounts(run))
   if (accounts.length === 0) run.log('info', 'no Claude Code login was found; log in with: claude /login')
   const standing = reportFalseFreshness(run)
   const round = await lookAtQuota(accounts, run)

@@ -2,14 +2,15 @@
 // Reads claude-sessions.yaml and Claude Code's credential stores; writes both, logins/ and, for moments, journal/.
 
 import { inParallel } from '../lib/edges/in-parallel.ts'
-import { loadAccounts } from '../lib/flows/load-accounts.ts'
 import { refreshLogin } from '../lib/flows/refresh-login.ts'
 import { runJob } from '../lib/job.ts'
+import { readRegistry } from '../lib/store/accounts.ts'
 import { listPointers } from '../lib/store/refresh-pointers.ts'
 import { REFRESH_CONCURRENCY } from '../lib/timings.ts'
 
 await runJob('refresh-tokens', async run => {
-  const { accounts } = await loadAccounts(run)
+  const known = await readRegistry(run.paths)
+  const { accounts } = known ?? (await (await import('../lib/flows/load-accounts.ts')).loadAccounts(run))
   if (accounts.length === 0) run.log('info', 'no Claude Code login was found; log in with: claude /login')
   if (listPointers(run.paths.refreshing).length > 0) {
     const { finishOrphans } = await import('../lib/flows/finish-orphans.ts')

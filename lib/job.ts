@@ -10,10 +10,8 @@ import { redact } from './edges/redact.ts'
 import { logPath, type Paths } from './paths.ts'
 import { type Environment, loadSettings, readEnvironment, type Settings } from './settings.ts'
 import { DEFAULT_SETTINGS, SettingsError } from './settings-defaults.ts'
-import { appendLog, type LogFields, type LogLevel, rotateIfDue } from './store/log.ts'
-import { readRunRecord, saveRunRecord } from './store/run-records.ts'
-import { JOB_DEADLINE_MS, type JobName, MINUTE_MS, TERM_GRACE_MS, WATCHDOG_MISSING_MS } from './timings.ts'
-import { VERSION } from './version.ts'
+import { appendLog, type LogFields, type LogLevel, readRunRecord, rotateIfDue, saveRunRecord } from './store/runs.ts'
+import { JOB_DEADLINE_MS, type JobName, MINUTE_MS, TERM_GRACE_MS, VERSION, WATCHDOG_MISSING_MS } from './timings.ts'
 
 /** What a job's work is handed. Everything is a value; nothing reaches for the environment by itself. */
 export interface Run {

@@ -6,8 +6,8 @@ import { existsSync, lstatSync, statSync } from './edges/fs.ts'
 import { readJson, readRegularFile } from './edges/read-json.ts'
 import { type Paths, pathsFor } from './paths.ts'
 import { type AllSettings, DEFAULT_SETTINGS, Settings, SettingsError } from './settings-defaults.ts'
+import { VERSION } from './timings.ts'
 import * as v from './valibot.ts'
-import { VERSION } from './version.ts'
 
 export type { Settings } from './settings-defaults.ts'
 

@@ -3,8 +3,7 @@ import type { SendResult } from '../domain/alert.ts'
 import { retryAfterMs } from '../domain/retry-after.ts'
 import { type HttpAnswer, type HttpFailure, messageRefusal, send } from '../edges/http.ts'
 import { foreignWord } from '../edges/redact.ts'
-import { CHANNEL_TIMEOUT_MS } from '../timings.ts'
-import { VERSION } from '../version.ts'
+import { CHANNEL_TIMEOUT_MS, VERSION } from '../timings.ts'
 import { accepted, refused, retry } from './channel.ts'
 
 export interface WebhookRequest {

@@ -13,7 +13,7 @@ import type { Paths } from '../paths.ts'
 import type { Settings } from '../settings.ts'
 import { readIdentity } from '../store/identity.ts'
 import { readLoginState } from '../store/login-states.ts'
-import { readSlot } from '../store/slots.ts'
+import { readSlot } from '../store/quota.ts'
 import { CRON_PERIOD_MS } from '../timings.ts'
 
 interface Context {

@@ -7,7 +7,7 @@ import { readHolder } from '../edges/kernel-lock.ts'
 import { isProcessAlive, processStart } from '../edges/process-alive.ts'
 import type { JsonReading } from '../edges/read-json.ts'
 import type { Paths } from '../paths.ts'
-import { readRunRecord } from '../store/run-records.ts'
+import { readRunRecord } from '../store/runs.ts'
 import { CRON_PERIOD_MS, type JobName } from '../timings.ts'
 
 export interface LookedJob {

@@ -18,7 +18,7 @@ import {
 import { existsSync, readdirSync, statSync } from '../edges/fs.ts'
 import type { Run } from '../job.ts'
 import { readIdentity } from '../store/identity.ts'
-import { readSlot } from '../store/slots.ts'
+import { readSlot } from '../store/quota.ts'
 import { CRON_PERIOD_MS } from '../timings.ts'
 
 /** One account's look. It is kept up to date while the account has its turn. */

@@ -9,9 +9,8 @@ import { inParallel } from '../edges/in-parallel.ts'
 import type { Run } from '../job.ts'
 import type { UsageAnswer } from '../sources/usage-endpoint.ts'
 import { readIdentity } from '../store/identity.ts'
-import { updateSlot } from '../store/slots.ts'
-import { QUOTA_CONCURRENCY, RENEW_AGAIN_AFTER_MS, USAGE_TIMEOUT_MS } from '../timings.ts'
-import { VERSION } from '../version.ts'
+import { updateSlot } from '../store/quota.ts'
+import { QUOTA_CONCURRENCY, RENEW_AGAIN_AFTER_MS, USAGE_TIMEOUT_MS, VERSION } from '../timings.ts'
 import {
   mayAsk,
   measuredAtOf,

@@ -4,7 +4,7 @@ import type { Paid, SourceReport } from '../domain/billing.ts'
 import { belongsTo } from '../domain/quota.ts'
 import type { Run } from '../job.ts'
 import { readIdentity } from '../store/identity.ts'
-import { readSlot } from '../store/slots.ts'
+import { readSlot } from '../store/quota.ts'
 
 /** Real money, from what fetch-quota last measured; only in dollars, since budgets are. */
 export async function paidUse(

@@ -8,8 +8,7 @@ import {
 import { emailOf, type MeasuredAccount, type Slot } from '../domain/slot.ts'
 import type { Run } from '../job.ts'
 import { readRegistry } from '../store/accounts.ts'
-import { readMergedCache, saveQuotaCaches } from '../store/quota-caches.ts'
-import { readSlot } from '../store/slots.ts'
+import { readMergedCache, readSlot, saveQuotaCaches } from '../store/quota.ts'
 import type { QuotaLook } from './look-at-quota.ts'
 
 /**

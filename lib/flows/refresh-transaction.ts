@@ -21,8 +21,7 @@ import {
 } from '../store/refresh-journal.ts'
 import { fingerprint, loginKey, otherSender, pointTo } from '../store/refresh-pointers.ts'
 import { isSpent } from '../store/spent-tokens.ts'
-import { LOCK_WAIT_MS, TOKEN_TERM_GRACE_MS, TOKEN_TIMEOUT_MS } from '../timings.ts'
-import { VERSION } from '../version.ts'
+import { LOCK_WAIT_MS, TOKEN_TERM_GRACE_MS, TOKEN_TIMEOUT_MS, VERSION } from '../timings.ts'
 import {
   inTheWay,
   type LoginLook,

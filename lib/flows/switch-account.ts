@@ -8,8 +8,7 @@ import { editRegistry, readRegistry } from '../store/accounts.ts'
 import { clearSwitch, loadFailover, readSwitch, saveFailover, saveSwitch } from '../store/failover.ts'
 import { appendHistory } from '../store/history.ts'
 import { readIdentity } from '../store/identity.ts'
-import { PROFILE_TIMEOUT_MS } from '../timings.ts'
-import { VERSION } from '../version.ts'
+import { PROFILE_TIMEOUT_MS, VERSION } from '../timings.ts'
 import { pointAt } from './point-at.ts'
 
 export interface SwitchResult {

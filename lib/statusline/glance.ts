@@ -22,9 +22,9 @@ import {
   HOUR_MS,
   MINUTE_MS,
   START_JITTER_MS,
+  VERSION,
   WATCHDOG_MISSING_MS,
 } from '../timings.ts'
-import { VERSION } from '../version.ts'
 import { DEFAULT_STATUSLINE, type SegmentName, type StatuslineSettings, VARIANTS } from './line.ts'
 
 type Mark = Freshness['state']

@@ -18,9 +18,8 @@ import {
 import { readJson, readRegularFile, UnfitFileError } from '../edges/read-json.ts'
 import type { Paths } from '../paths.ts'
 import { SettingsError } from '../settings-defaults.ts'
-import { LOCK_WAIT_MS } from '../timings.ts'
+import { LOCK_WAIT_MS, VERSION } from '../timings.ts'
 import * as v from '../valibot.ts'
-import { VERSION } from '../version.ts'
 
 /** An editor that saves this often within one change is no person at work. */
 const MAX_TRIES = 5

@@ -7,7 +7,7 @@ import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, read
 import { isProcessAlive } from '../edges/process-alive.ts'
 import type { Paths } from '../paths.ts'
 import { CRON_PERIOD_MS } from '../timings.ts'
-import { isRotationDue, rotate } from './log.ts'
+import { isRotationDue, rotate } from './runs.ts'
 
 const SESSION = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\.json$/i
 const GIT = /^[0-9a-f]{16}\.json$/

@@ -5,8 +5,8 @@ import { statSync } from '../edges/fs.ts'
 import { ensurePrivateDir, publish } from '../edges/publish.ts'
 import { readJson } from '../edges/read-json.ts'
 import type { Paths } from '../paths.ts'
+import { VERSION } from '../timings.ts'
 import * as v from '../valibot.ts'
-import { VERSION } from '../version.ts'
 
 const Still = v.object({
   /** The Vigil that judged them; another one may judge otherwise. */

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { emptyAlerts } from '../../lib/domain/alert.ts'
 import { type Paths, pathsFor } from '../../lib/paths.ts'
 import { gitPath } from '../../lib/statusline/glance.ts'
-import { VERSION } from '../../lib/version.ts'
+import { VERSION } from '../../lib/timings.ts'
 import { REPO } from './scratch-vigil.ts'
 
 export const MIN = 60_000

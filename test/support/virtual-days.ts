@@ -5,9 +5,9 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { beginRecord, endRecord } from '../../lib/domain/run-record.ts'
 import { readBilling, saveBilling } from '../../lib/store/billing.ts'
-import { readRunRecord, saveRunRecord } from '../../lib/store/run-records.ts'
+import { readRunRecord, saveRunRecord } from '../../lib/store/runs.ts'
 import type { JobName } from '../../lib/timings.ts'
-import { VERSION } from '../../lib/version.ts'
+import { VERSION } from '../../lib/timings.ts'
 import { startReceiver } from './receiver.ts'
 import {
   type Finished,

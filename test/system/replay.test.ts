@@ -3,7 +3,7 @@
 import { afterEach, expect, it } from 'vitest'
 import { judgeFreshness } from '../../lib/domain/freshness.ts'
 import { DEFAULT_SETTINGS } from '../../lib/settings-defaults.ts'
-import { readMergedCache } from '../../lib/store/quota-caches.ts'
+import { readMergedCache } from '../../lib/store/quota.ts'
 import { writeConfigDir } from '../../sandbox/sample-accounts.ts'
 import { MINUTE, SELDOM, type VirtualDays, virtualDays } from '../support/virtual-days.ts'
 

@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { DEFAULT_SETTINGS } from '../../../lib/settings-defaults.ts'
 import { gatherGlance, gitPath } from '../../../lib/statusline/glance.ts'
 import { fitLines, segmentsOf } from '../../../lib/statusline/line.ts'
-import { VERSION } from '../../../lib/version.ts'
+import { VERSION } from '../../../lib/timings.ts'
 import { mutate, seeded } from '../../support/mutate.ts'
 import { FOLDER, MIN, recorded, SESSION, statuslineHome } from '../../support/statusline-home.ts'
 

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { appendLog, isRotationDue, rotate, rotateIfDue } from '../../../lib/store/log.ts'
+import { appendLog, isRotationDue, rotate, rotateIfDue } from '../../../lib/store/runs.ts'
 import { DAY_MS, LOG_MAX_BYTES } from '../../../lib/timings.ts'
 
 let folder: string

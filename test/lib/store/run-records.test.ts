@@ -4,8 +4,7 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { beginRecord, endRecord } from '../../../lib/domain/run-record.ts'
 import { hideSecret } from '../../../lib/edges/redact.ts'
-import { appendLog } from '../../../lib/store/log.ts'
-import { readRunRecord, saveRunRecord } from '../../../lib/store/run-records.ts'
+import { appendLog, readRunRecord, saveRunRecord } from '../../../lib/store/runs.ts'
 
 const begun = () => beginRecord(null, { job: 'refresh-tokens', runId: 'r', pid: 1, version: '0', now: 1 })
 

@@ -1,8 +1,12 @@
+// Quota on disk: a slot for each account, and the two caches that are merged from them. In one file, for whoever loads the
+// one loads the other.
 import { join } from 'node:path'
+import { MergedQuotaCache } from '../domain/quota-cache.ts'
 import { emptySlot, Slot } from '../domain/slot.ts'
+import { readFileSync } from '../edges/fs.ts'
 import { waitForLock } from '../edges/kernel-lock.ts'
 import { ensurePrivateDir, publish } from '../edges/publish.ts'
-import { readJson } from '../edges/read-json.ts'
+import { type JsonReading, readJson } from '../edges/read-json.ts'
 import type { Paths } from '../paths.ts'
 import { LOCK_WAIT_MS } from '../timings.ts'
 
@@ -45,5 +49,35 @@ export async function updateSlot(
     return next
   } finally {
     lock.release()
+  }
+}
+
+/** The cache as a reader would find it now. */
+export function readMergedCache(paths: Paths): JsonReading<MergedQuotaCache> {
+  return readJson(paths.mergedQuota, MergedQuotaCache)
+}
+
+/**
+ * Publishes each cache, unless all but the time of merging is as it stands there already: a young `ts` over the same
+ * figures tells nobody anything. Each is compared for itself: a run that was killed between the two left only one new.
+ * @param standing what was found there, or null to write in any case
+ */
+export async function saveQuotaCaches(
+  paths: Paths,
+  standing: MergedQuotaCache | null,
+  merged: MergedQuotaCache,
+  hotSwap: object,
+): Promise<void> {
+  const same = standing !== null && JSON.stringify({ ...standing, ts: 0 }) === JSON.stringify({ ...merged, ts: 0 })
+  if (!same) await publish(paths.mergedQuota, `${JSON.stringify(merged, null, 2)}\n`)
+  const flat = `${JSON.stringify(hotSwap, null, 2)}\n`
+  if (textOf(paths.hotSwapQuota) !== flat) await publish(paths.hotSwapQuota, flat)
+}
+
+function textOf(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return null // Absent or unreadable: publishing says what is wrong with the place, if anything is.
   }
 }
