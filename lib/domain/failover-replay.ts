@@ -40,7 +40,8 @@ export function replay(
   const weeks = new Map<string, RecordedFigure>()
   const result: Replay = { swaps: [], blockedMinutes: 0, unusedPercent: {}, minutes: 0 }
   let next = 0
-  for (let now = range.from; now <= range.to; now += MINUTE_MS) {
+  // Up to the first whole minute from its end on: what was measured in the last one counts too.
+  for (let now = range.from; now < range.to + MINUTE_MS; now += MINUTE_MS) {
     for (let figure = figures[next]; figure !== undefined && figure.measuredAt <= now; figure = figures[++next]) {
       if (figure.window === 'extra_usage') continue
       see(figure, seen)
