@@ -1,5 +1,6 @@
 // Keeps every login alive: refreshes what is about to expire, notices logins that ended and logins that came back.
-// Reads claude-sessions.yaml and Claude Code's credential stores; writes both, logins/ and, for moments, journal/.
+// Reads claude-sessions.yaml and Claude Code's credential stores; writes both, logins/ and, for moments, a journal beside a
+// login with its pointer in refreshing/.
 
 import { inParallel } from '../lib/edges/in-parallel.ts'
 import { refreshLogin } from '../lib/flows/refresh-login.ts'

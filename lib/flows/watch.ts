@@ -31,7 +31,7 @@ export async function openWatch(run: Run): Promise<Watch> {
     ...delivery.channels,
     ...hidden.filter(({ name }) => !delivery.channels.some(channel => channel.name === name)),
   ]
-  // By the runs of the jobs too: whoever looks for the first time has nothing to lose.
+  // A run that came to its end has written alerts.json; before the first such run there is nothing to lose.
   const ranBefore = tolerant(() => readRunRecord(paths.runs, 'watchdog'))
   const known = ranBefore.state === 'present' && ranBefore.value.last_success_at !== null
   const intervalMs = CRON_PERIOD_MS.watchdog
