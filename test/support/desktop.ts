@@ -145,9 +145,13 @@ export function copyVigil(user: DesktopUser): { folder: string; node: string } {
   return { folder, node }
 }
 
-/** cron, started here where none runs; null where one did. */
+/**
+ * cron, started here where none runs; null where one did. Its pid file names the daemon: the processes that it forked for
+ * jobs have its name too, and live on after it.
+ */
 export function startCron(): ChildProcess | null {
-  if (readdirSync('/proc').some(pid => /^\d+$/.test(pid) && commandOf(pid) === 'cron')) return null
+  const daemon = existsSync('/run/crond.pid') ? readFileSync('/run/crond.pid', 'utf8').trim() : ''
+  if (/^\d+$/.test(daemon) && commandOf(daemon) === 'cron') return null
   return spawn('/usr/sbin/cron', ['-f'], { stdio: 'ignore' })
 }
 
