@@ -11,16 +11,19 @@ import type { SeenSchedule } from '../lib/doctor/check-schedule.ts'
 import type { SeenSecret } from '../lib/doctor/check-settings.ts'
 import { type Account, loginCommand, standingOf, tildePath } from '../lib/domain/account.ts'
 import { needsRefresh } from '../lib/domain/credential.ts'
+import type { ClockError } from '../lib/domain/slot.ts'
 import { readSecret, type SecretContext } from '../lib/edges/secret.ts'
 import { copiedFrom, type FoundLogin, loginIn } from '../lib/flows/discover-logins.ts'
 import { readInstalled } from '../lib/install/apply.ts'
 import { ask, type Machine, seemsToRunCron } from '../lib/install/machine.ts'
 import { inUse, rootsInUse } from '../lib/install/plan.ts'
 import { placeNamed } from '../lib/install/start-script.ts'
+import type { Paths } from '../lib/paths.ts'
 import type { Environment } from '../lib/settings.ts'
 import type { AllSettings } from '../lib/settings-defaults.ts'
 import { findCcusage } from '../lib/sources/ccusage-program.ts'
 import { readLoginState } from '../lib/store/login-states.ts'
+import { readSlot } from '../lib/store/quota.ts'
 import { fingerprint } from '../lib/store/refresh-pointers.ts'
 import { isSpent } from '../lib/store/spent-tokens.ts'
 import { claudeVersion } from './doctor-files.ts'
@@ -112,6 +115,12 @@ export async function lookAtSchedule({ paths }: Environment, machine: Machine): 
     })),
     cronRuns: seemsToRunCron(),
   }
+}
+
+/** The latest of what the answers said; null = none did. */
+export function lookAtClock(paths: Paths, accounts: readonly Account[]): ClockError | null {
+  const seen = accounts.flatMap(({ slot, configDir }) => readSlot(paths, slot, configDir).slot.clock ?? [])
+  return seen.toSorted((a, b) => b.measuredAt - a.measuredAt)[0] ?? null
 }
 
 /** The command lines of this user's processes. */

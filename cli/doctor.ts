@@ -4,6 +4,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { checkChannels } from '../lib/doctor/check-channels.ts'
+import { checkClock } from '../lib/doctor/check-clock.ts'
 import { checkDisk, checkLeftovers, checkPermissions } from '../lib/doctor/check-files.ts'
 import { checkLogins, checkOverrides } from '../lib/doctor/check-logins.ts'
 import { checkPrograms } from '../lib/doctor/check-programs.ts'
@@ -24,6 +25,7 @@ import {
   checkout,
   listCommands,
   lookAtChannels,
+  lookAtClock,
   lookAtLogins,
   lookAtPrograms,
   lookAtSchedule,
@@ -112,7 +114,7 @@ async function examine(environment: Environment, scratch: string, now: number): 
   await check('programs', () => checkPrograms(lookAtPrograms(childEnv['PATH']!, paths.home, pinnedNode())))
   await check('disk', () => checkDisk(lookAtDisk(paths.locks), process.platform))
   await check('leftovers', () => checkLeftovers(lookForLeftovers(paths, now).length))
-  skipped.push({ check: 'clock', reason: 'the Date of the last answer is not kept, and nothing is asked for it' })
+  await check('clock', () => checkClock(lookAtClock(paths, accounts), now, process.platform))
   return { findings, skipped, fixed: [] }
 }
 

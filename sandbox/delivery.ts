@@ -59,6 +59,9 @@ export async function deliver(action: FaultAction | null, exchange: Exchange): P
       const answer = process({ keepRefreshToken: action.fields.includes('refresh_token') })
       return send(withoutFields(answer, action.fields), exchange)
     }
+    case 'skew':
+      response.setHeader('date', new Date(Date.now() + action.ms).toUTCString())
+      return send(processed(), exchange)
   }
 }
 

@@ -1,4 +1,15 @@
-import { type Check, checkFields, isCount, isListOf, isName, isObject, isOptional, isText, Refusal } from './refusal.ts'
+import {
+  type Check,
+  checkFields,
+  isCount,
+  isListOf,
+  isName,
+  isNumber,
+  isObject,
+  isOptional,
+  isText,
+  Refusal,
+} from './refusal.ts'
 
 /** What happens to a request in place of the ordinary answer. "Processed" means: tokens rotate, counters move. */
 export type FaultAction =
@@ -25,6 +36,8 @@ export type FaultAction =
    * the old one goes on working (RFC 6749 §6), so leaving that out also keeps it unspent.
    */
   | { kind: 'omit'; fields: string[] }
+  /** Processed and answered as usual, but for its `Date`: `ms` later than it is, or earlier where that is negative. */
+  | { kind: 'skew'; ms: number }
 
 export interface FaultRule {
   /** Absent: any request but a control request. */
@@ -55,6 +68,7 @@ const ACTION_FIELDS: Record<FaultAction['kind'], Record<string, Check>> = {
   huge: { bytes: isCount },
   redirect: { location: isName },
   omit: { fields: isListOf(isName) },
+  skew: { ms: isNumber },
 }
 
 const RULE_FIELDS: Record<string, Check> = {

@@ -15,6 +15,15 @@ const SlotOwner = v.object({
 })
 export type SlotOwner = v.InferOutput<typeof SlotOwner>
 
+/** How far this machine's clock was from the endpoint's when it answered. */
+const ClockError = v.object({
+  /** By this machine's clock, ms. */
+  measuredAt: v.number(),
+  /** Positive where this machine's is ahead. 0 = no difference that the answer's way could not explain. */
+  aheadMs: v.number(),
+})
+export type ClockError = v.InferOutput<typeof ClockError>
+
 /** One account's quota: its last good observation, its last attempt and what it has used of its request budget. */
 export const Slot = v.object({
   schema: v.literal(1),
@@ -29,6 +38,8 @@ export const Slot = v.object({
   }),
   /** Whose requests they are: budget and block are a login's, not a directory's. null = unknown, as in older files. */
   owner: v.optional(v.nullable(SlotOwner), null),
+  /** From the latest answer, good or bad, that had a time in it. null = none had, as in older files. */
+  clock: v.optional(v.nullable(ClockError), null),
 })
 export type Slot = v.InferOutput<typeof Slot>
 
@@ -41,7 +52,20 @@ export function emptySlot(slot: string, configDir: string): Slot {
     lastAttempt: null,
     requests: { requestedAt: [], blockedUntil: null, rateLimitedInARow: 0 },
     owner: null,
+    clock: null,
   }
+}
+
+/**
+ * Compares the clocks by an answer. Only what its way and the header's whole seconds cannot explain is an error: a slow
+ * answer makes no clock wrong.
+ * @param date the header; undefined or unreadable gives null
+ */
+export function clockError(date: string | undefined, sentAt: number, receivedAt: number): ClockError | null {
+  const from = Date.parse(date ?? '')
+  if (Number.isNaN(from)) return null
+  const aheadMs = Math.max(0, sentAt - (from + 999)) - Math.max(0, from - receivedAt)
+  return { measuredAt: receivedAt, aheadMs }
 }
 
 /** One account with all that is known of its quota. */

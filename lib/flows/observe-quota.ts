@@ -4,7 +4,7 @@ import type { QuotaObservation } from '../domain/quota.ts'
 import { decideRenewal, withoutRateLimit, withRequest } from '../domain/request-budget.ts'
 import { withRateLimit } from '../domain/retry-after.ts'
 import { type AccountResult, type FailureClass, resultOfError } from '../domain/run-record.ts'
-import { checkedOwner, type Slot, takenOver } from '../domain/slot.ts'
+import { checkedOwner, clockError, type Slot, takenOver } from '../domain/slot.ts'
 import { inParallel } from '../edges/in-parallel.ts'
 import type { Run } from '../job.ts'
 import type { UsageAnswer } from '../sources/usage-endpoint.ts'
@@ -107,7 +107,7 @@ async function ask(look: QuotaLook, run: Run, accessToken: string): Promise<Usag
   const sentAt = run.clock()
   look.slot = await updateSlot(run.paths, { job: run.job, now: sentAt }, account.slot, account.configDir, present => {
     const own = takenOver(present, look.owner)
-    return { ...own, requests: withRequest(own.requests, sentAt) }
+    return { ...own, clock: look.slot.clock, requests: withRequest(own.requests, sentAt) }
   })
   run.count('requests')
   const answer = await fetchUsage({
@@ -117,6 +117,8 @@ async function ask(look: QuotaLook, run: Run, accessToken: string): Promise<Usag
     deadlineMs: USAGE_TIMEOUT_MS,
     signal: run.signal,
   })
+  // It goes to the disk with what becomes of this attempt.
+  look.slot = { ...look.slot, clock: clockError(answer.date, sentAt, run.clock()) ?? look.slot.clock }
   return { ...answer, sentAt }
 }
 
@@ -196,6 +198,7 @@ async function keepAttempt(
   const at = run.clock()
   look.slot = await updateSlot(run.paths, { job: run.job, now: at }, account.slot, account.configDir, present => ({
     ...change(takenOver(present, look.owner)),
+    clock: look.slot.clock,
     lastAttempt: { at, outcome: result.outcome, reason: result.reason },
   }))
   return result

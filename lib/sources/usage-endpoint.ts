@@ -19,14 +19,14 @@ export type UsageAnswer =
   /** 200, but nothing in it that we know: the endpoint has changed. */
   | { kind: 'changed'; detail: string }
 
-/** Asks once for the figures of the account that the token belongs to. */
+/** Asks once for the figures of the account that the token belongs to. `date` is the header; undefined = no answer, or none in it. */
 export async function fetchUsage(options: {
   api: string
   accessToken: string
   userAgent: string
   deadlineMs: number
   signal: AbortSignal
-}): Promise<UsageAnswer> {
+}): Promise<UsageAnswer & { date: string | undefined }> {
   const answer = await request({
     method: 'GET',
     url: new URL('/api/oauth/usage', options.api).href,
@@ -42,8 +42,10 @@ export async function fetchUsage(options: {
     signal: options.signal,
     reuseConnection: true,
   })
-  if (answer.kind === 'failure') return { kind: 'transient', detail: answer.message, failure: 'network' }
-  return readUsageAnswer(answer.status, answer.headers['retry-after'], answer.body)
+  if (answer.kind === 'failure')
+    return { kind: 'transient', detail: answer.message, failure: 'network', date: undefined }
+  const { date, 'retry-after': retryAfter } = answer.headers
+  return { ...readUsageAnswer(answer.status, retryAfter, answer.body), date }
 }
 
 /** Understands an answer. Pure. */

@@ -120,6 +120,15 @@ describe('what each fault does to a refresh', () => {
     expect(standIn.state().replays).toBe(0)
   })
 
+  test.each([-7, 7])('skew: the ordinary answer with a Date %i minutes off', async minutes => {
+    const ms = minutes * 60_000
+    const { answer, spent } = await strike({ kind: 'skew', ms })
+    expect(answer).toMatchObject({ status: 200, body: expect.stringContaining('access_token') })
+    expect(spent).toBe(true)
+    const off = Date.parse(answer.headers['date']!) - Date.now() - ms
+    expect(Math.abs(off)).toBeLessThan(60_000)
+  })
+
   test('omit: an error keeps its fields', async () => {
     const { standIn } = await start()
     standIn.fault({ action: { kind: 'omit', fields: ['error'] } })

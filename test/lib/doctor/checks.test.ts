@@ -1,6 +1,7 @@
 // Each finding from the fault that makes it, and none from what is well.
 import { describe, expect, it } from 'vitest'
 import { checkChannels, type SeenChannels } from '../../../lib/doctor/check-channels.ts'
+import { checkClock } from '../../../lib/doctor/check-clock.ts'
 import {
   checkDisk,
   checkLeftovers,
@@ -44,6 +45,40 @@ describe('permissions', () => {
   ] as const)('%s is an error', (_name, path, remedy, mode) => {
     const [finding, ...more] = checkPermissions([path], 7)
     expect([finding?.severity, finding?.remedy, finding?.fix?.mode, more]).toEqual(['error', remedy, mode, []])
+  })
+})
+
+describe('the clock', () => {
+  const MINUTE = 60_000
+  const at = (aheadMs: number, ageMs = MINUTE) => ({ measuredAt: NOW - ageMs, aheadMs })
+  it.each([0, MINUTE, -MINUTE])('that is off by %i ms is well', aheadMs => {
+    expect(checkClock(at(aheadMs), NOW, 'linux')).toEqual([])
+  })
+  it.each([
+    [MINUTE + 1, 'linux', 'warning', '1 min ahead of', 'sudo timedatectl set-ntp true'],
+    [5 * MINUTE, 'linux', 'warning', '5 min ahead of', 'sudo timedatectl set-ntp true'],
+    [5 * MINUTE + 1, 'linux', 'error', '5 min ahead of', 'sudo timedatectl set-ntp true'],
+    [-5 * MINUTE - 1, 'linux', 'error', '5 min behind', 'sudo timedatectl set-ntp true'],
+    [-2 * HOUR, 'darwin', 'error', '2 h behind', 'sudo sntp -sS time.apple.com'],
+  ])('that is off by %i ms on %s: %s', (aheadMs, platform, severity, evidence, remedy) => {
+    expect(checkClock(at(aheadMs), NOW, platform)).toEqual([
+      expect.objectContaining({
+        check: 'clock',
+        severity,
+        evidence: `${evidence} the usage endpoint's, compared 1 min ago`,
+        remedy,
+      }),
+    ])
+  })
+  it.each([
+    [null, 'no answer'],
+    [at(HOUR, -1), 'it was set back'],
+    [at(HOUR, DAY + 1), 'it was last compared 1 d ago'],
+  ])('cannot be judged by %o', (seen, why) => {
+    expect(() => checkClock(seen, NOW, 'linux')).toThrow(why)
+  })
+  it('is judged by what is a day old, and no older', () => {
+    expect(checkClock(at(HOUR, DAY), NOW, 'linux')).toHaveLength(1)
   })
 })
 
