@@ -19,6 +19,8 @@ interface Place {
   values: Word[]
   /** It takes something of the file system. */
   takesPath: boolean
+  /** It takes an account; which there are is asked when somebody wants to know. */
+  takesSlot: boolean
 }
 
 /** @param values of the arguments of some commands, by their path */
@@ -38,34 +40,45 @@ function placesOf(command: Command, path: string, values: Record<string, readonl
       help,
     ],
     values: (values[path] ?? []).map(word => ({ word, what: '' })),
-    takesPath: command.registeredArguments.some(argument => argument.name() === 'dir'),
+    takesPath: command.registeredArguments.some(argument => ['dir', 'program'].includes(argument.name())),
+    takesSlot: command.registeredArguments.some(argument => argument.name() === 'slot'),
   }
   return [own, ...commands.flatMap(sub => placesOf(sub, `${path} ${sub.name()}`.trim(), values))]
 }
 
 const all = ({ commands, values, options }: Place) => [...commands, ...values, ...options]
-const isBelow = (places: Place[]) => places.filter(({ path }) => path !== '').map(({ path }) => path)
 
-function bashScript(places: Place[]): string {
-  const cases = places.map(
-    place =>
-      `    '${place.path}') words='${all(place)
-        .map(({ word }) => word)
-        .join(' ')}' ;;`,
-  )
-  return `# vigil completion bash: eval "$(vigil completion bash)" in ~/.bashrc
-_vigil() {
-  local current="\${COMP_WORDS[COMP_CWORD]}" at='' words='' word line
-  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+const SLOTS = `vigil accounts list --json 2>/dev/null | sed -n 's/^ *"slot": "\\(.*\\)",*$/\\1/p'`
+
+/** How bash and zsh find the place: word by word, as far as the words lead to one. */
+function walkTo(places: Place[], words: string, bodyOf: (place: Place) => string): string {
+  const below = places.flatMap(({ path }) => (path === '' ? [] : `'${path}'`))
+  return `for word in ${words}; do
     case "\${at:+$at }$word" in
-      ${isBelow(places)
-        .map(path => `'${path}'`)
-        .join(' | ')}) at="\${at:+$at }$word" ;;
+      ${below.join(' | ')}) at="\${at:+$at }$word" ;;
     esac
   done
   case "$at" in
-${cases.join('\n')}
-  esac
+${places.map(place => `    '${place.path}') ${bodyOf(place)} ;;`).join('\n')}
+  esac`
+}
+
+function bashScript(places: Place[]): string {
+  const wordsOf = (place: Place) => {
+    const words = all(place)
+      .map(({ word }) => word)
+      .join(' ')
+    if (place.takesSlot) return `words="$(_vigil_slots) ${words}"`
+    // Where nothing of ours fits, bash offers paths.
+    return place.takesPath ? `case "$current" in -*) words='${words}' ;; esac` : `words='${words}'`
+  }
+  return `# vigil completion bash: eval "$(vigil completion bash)" in ~/.bashrc
+_vigil_slots() {
+  ${SLOTS}
+}
+_vigil() {
+  local current="\${COMP_WORDS[COMP_CWORD]}" at='' words='' word line
+  ${walkTo(places, '"${COMP_WORDS[@]:1:COMP_CWORD-1}"', wordsOf)}
   COMPREPLY=()
   while IFS='' read -r line; do
     COMPREPLY+=("$line")
@@ -78,27 +91,20 @@ complete -o default -F _vigil vigil
 function zshScript(places: Place[]): string {
   // _describe takes what stands behind the first colon for the description.
   const entry = ({ word, what }: Word) => `'${word}${what === '' ? '' : `:${what.replaceAll("'", "'\\''")}`}'`
-  const cases = places.map(place => `    '${place.path}') entries=(${all(place).map(entry).join(' ')}) ;;`)
-  const files = places.filter(({ takesPath }) => takesPath).map(({ path }) => `'${path}'`)
+  const entriesOf = (place: Place) => {
+    const slots = place.takesSlot ? [`\${(f)"$(_vigil_slots)"}`] : []
+    return `entries=(${[...slots, ...all(place).map(entry)].join(' ')})${place.takesPath ? '; _files' : ''}`
+  }
   return `#compdef vigil
 # vigil completion zsh: eval "$(vigil completion zsh)" in ~/.zshrc, behind compinit
+_vigil_slots() {
+  ${SLOTS}
+}
 _vigil() {
   local at='' word
   local -a entries
-  for word in \${words[2,CURRENT-1]}; do
-    case "\${at:+$at }$word" in
-      ${isBelow(places)
-        .map(path => `'${path}'`)
-        .join(' | ')}) at="\${at:+$at }$word" ;;
-    esac
-  done
-  case "$at" in
-${cases.join('\n')}
-  esac
+  ${walkTo(places, '${words[2,CURRENT-1]}', entriesOf)}
   _describe vigil entries
-  case "$at" in
-    ${files.join(' | ') || "''"}) _files ;;
-  esac
 }
 compdef _vigil vigil
 `
@@ -106,21 +112,33 @@ compdef _vigil vigil
 
 function fishScript(places: Place[]): string {
   const quoted = (text: string) => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
+  const below = places.flatMap(({ path }) => (path === '' ? [] : `'${path}'`))
   const lines = places.flatMap(place => {
-    const words = place.path.split(' ').filter(Boolean)
-    const seen = words.map(word => `__fish_seen_subcommand_from ${word}`)
-    const further = place.commands.map(({ word }) => word).join(' ')
-    const none =
-      words.length === 0 ? ['__fish_use_subcommand'] : further ? [`not __fish_seen_subcommand_from ${further}`] : []
-    const when = quoted([...seen, ...none].join('; and '))
+    const rule = `complete -c vigil -n ${quoted(`__vigil_at ${quoted(place.path)}`)}`
     const what = (text: string) => (text === '' ? '' : ` -d ${quoted(text)}`)
     return [
-      ...[...place.commands, ...place.values].map(
-        ({ word, what: text }) => `complete -c vigil -n ${when} -a ${quoted(word)}${what(text)}`,
-      ),
-      ...place.options.map(({ word, what: text }) => `complete -c vigil -n ${when} -l ${word.slice(2)}${what(text)}`),
-      ...(place.takesPath ? [`complete -c vigil -n ${when} -F`] : []),
+      ...[...place.commands, ...place.values].map(({ word, what: text }) => `${rule} -a ${quoted(word)}${what(text)}`),
+      ...place.options.map(({ word, what: text }) => `${rule} -l ${word.slice(2)}${what(text)}`),
+      ...(place.takesSlot ? [`${rule} -a '(__vigil_slots)'`] : []),
+      ...(place.takesPath ? [`${rule} -F`] : []),
     ]
   })
-  return `# vigil completion fish: vigil completion fish > ~/.config/fish/completions/vigil.fish\ncomplete -c vigil -f\n${lines.join('\n')}\n`
+  return `# vigil completion fish: vigil completion fish > ~/.config/fish/completions/vigil.fish
+function __vigil_slots
+  ${SLOTS}
+end
+function __vigil_at
+  set -l at ''
+  for word in (commandline -opc)[2..]
+    set -l further (string trim "$at $word")
+    switch $further
+      case ${below.join(' ')}
+        set at $further
+    end
+  end
+  test "$at" = "$argv[1]"
+end
+complete -c vigil -f
+${lines.join('\n')}
+`
 }
