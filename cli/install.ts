@@ -20,6 +20,8 @@ import { wantedEntries } from '../lib/install/schedule-files.ts'
 import type { Place } from '../lib/install/start-script.ts'
 import { type Environment, readEnvironment } from '../lib/settings.ts'
 import { agree } from './agree.ts'
+import { changeLines, sayFailed, writeChanges } from './change-files.ts'
+import { hooksToTakeOut } from './install-hooks.ts'
 
 const FAILED = 1
 const WRONG_USAGE = 64
@@ -82,13 +84,16 @@ export async function uninstallCommand(options: Pick<InstallOptions, 'dryRun' | 
     const plan: Plan | string = planInstall(installed, null, new Map())
     if (typeof plan === 'string') return end(WRONG_PLACE, `vigil uninstall: ${plan}`)
     const ownLink = isOurLink(home, [checkout(), ...rootsInUse(installed)])
-    if (isEmpty(plan) && !ownLink) return say('Nothing of Vigil is installed here.')
+    // What others call would fail in each of their sessions once the checkout is gone.
+    const called = await hooksToTakeOut(environment.paths)
+    if (isEmpty(plan) && !ownLink && called.length === 0) return say('Nothing of Vigil is installed here.')
     const linkLine = ownLink ? [shown(linkPath(home)), '  - the link'] : []
-    say([...planLines(plan, shown), ...linkLine, ''].join('\n'))
+    say([...planLines(plan, shown), ...linkLine, ...changeLines(called, home), ''].join('\n'))
     if (options.dryRun) return say('Nothing was changed.')
     if (!(await agree('uninstall', options.yes))) return
     await applyPlan(plan, machine)
     if (ownLink) rmSync(linkPath(home))
+    for (const failure of await writeChanges(called, home)) sayFailed(failure)
     const { health, settings } = environment.paths
     say(`Done; no job is started any more. ${shown(health)} and ${shown(join(settings, '..'))} are as they were.`)
   })

@@ -61,12 +61,18 @@ program
   .option('--launchd', 'by launchd (macOS)', false)
   .option('--systemd', 'by user timers of systemd', false)
   .option('--statusline', "only the status line, into Claude Code's settings.json", false)
+  .option('--hooks', "only the hook that failover hears from, into Claude Code's settings.json", false)
   .option('--dry-run', 'only show what would change', false)
   .option('--yes', 'do not ask', false)
-  .action(async (options: InstallOptions & { statusline: boolean }) => {
+  .action(async (options: InstallOptions & Parts) => {
+    if (tooManyParts('install', options)) return
     if (options.statusline) {
       const { installStatusline } = await import('./install-statusline.ts')
       return installStatusline(options)
+    }
+    if (options.hooks) {
+      const { installHooks } = await import('./install-hooks.ts')
+      return installHooks(options)
     }
     const { installCommand } = await import('./install.ts')
     await installCommand(options)
@@ -74,14 +80,20 @@ program
 
 program
   .command('uninstall')
-  .description('takes the schedule and the link out again; figures, logs and settings stay')
+  .description('takes schedule, link and hooks out again; figures, logs and settings stay')
   .option('--statusline', 'only the status line', false)
+  .option('--hooks', 'only the hook', false)
   .option('--dry-run', 'only show what would change', false)
   .option('--yes', 'do not ask', false)
-  .action(async (options: Pick<InstallOptions, 'dryRun' | 'yes'> & { statusline: boolean }) => {
+  .action(async (options: Pick<InstallOptions, 'dryRun' | 'yes'> & Parts) => {
+    if (tooManyParts('uninstall', options)) return
     if (options.statusline) {
       const { uninstallStatusline } = await import('./install-statusline.ts')
       return uninstallStatusline(options)
+    }
+    if (options.hooks) {
+      const { uninstallHooks } = await import('./install-hooks.ts')
+      return uninstallHooks(options)
     }
     const { uninstallCommand } = await import('./install.ts')
     await uninstallCommand(options)
@@ -285,6 +297,20 @@ program
     }
     process.stdout.write(completionScript(known, program, { run: JOBS, log: JOBS, completion: SHELLS }))
   })
+
+/** What is put in place by itself. */
+interface Parts {
+  statusline: boolean
+  hooks: boolean
+}
+
+/** Of two, one would be left undone without a word. */
+function tooManyParts(command: string, { statusline, hooks }: Parts): boolean {
+  if ([statusline, hooks].filter(Boolean).length < 2) return false
+  process.stderr.write(`vigil ${command}: choose one of --statusline and --hooks\n`)
+  process.exitCode = WRONG_USAGE
+  return true
+}
 
 try {
   await program.parseAsync()

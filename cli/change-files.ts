@@ -1,0 +1,118 @@
+// How a command changes files that a person keeps: read whole, shown as a difference, and put in place whole; never through
+// what they are not.
+import { realpathSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { tildePath } from '../lib/domain/account.ts'
+import { lstatSync, mkdirSync, readFileSync, statSync, unlinkSync } from '../lib/edges/fs.ts'
+import { publish } from '../lib/edges/publish.ts'
+import { agree } from './agree.ts'
+
+const FAILED = 1
+
+export interface Change {
+  path: string
+  /** null = it was not there. */
+  old: string | null
+  /** null = the file goes. */
+  text: string | null
+}
+
+/** @returns `text` null = there is none, and its folder is there; or why it cannot be changed, in a person's words */
+export function readPersonsFile(path: string): { text: string | null } | { trouble: string } {
+  try {
+    if (lstatSync(path, { throwIfNoEntry: false }) === undefined)
+      return statSync(dirname(path), { throwIfNoEntry: false })
+        ? { text: null }
+        : { trouble: 'its folder is not there' }
+    const stat = statSync(path, { throwIfNoEntry: false })
+    if (stat === undefined) return { trouble: 'it is a link to what is not there' }
+    if (!stat.isFile()) return { trouble: 'it is no file' }
+    const bytes = readFileSync(path)
+    const text = bytes.toString()
+    // Written back, what is none would be another text.
+    return Buffer.from(text).equals(bytes) ? { text } : { trouble: 'it is no UTF-8' }
+  } catch (error) {
+    return { trouble: `it cannot be read: ${(error as NodeJS.ErrnoException).code}` }
+  }
+}
+
+/**
+ * Shows, asks and does it.
+ * @param remember puts down first what it takes to undo it
+ * @returns whether anything was done; what was not is said on stderr
+ */
+export async function agreeAndChange(
+  command: string,
+  changes: readonly Change[],
+  home: string,
+  { dryRun, yes }: { dryRun: boolean; yes: boolean },
+  remember: () => Promise<void> = async () => undefined,
+): Promise<boolean> {
+  process.stdout.write(`${changeLines(changes, home).join('\n')}\n`)
+  if (dryRun) {
+    process.stdout.write('Nothing was changed.\n')
+    return false
+  }
+  if (!(await agree(command, yes))) return false
+  await remember()
+  const failures = await writeChanges(changes, home)
+  for (const failure of failures) sayFailed(failure)
+  return failures.length < changes.length
+}
+
+export function sayFailed(text: string, exitCode = FAILED): void {
+  process.stderr.write(`vigil: ${text}\n`)
+  process.exitCode = exitCode
+}
+
+/** Each path with the lines that differ. */
+export function changeLines(changes: readonly Change[], home: string): string[] {
+  return changes.flatMap(({ path, old, text }) => [tildePath(path, home), ...difference(old ?? '', text ?? ''), ''])
+}
+
+/** Each for itself. @returns what could not be done, a line each */
+export async function writeChanges(changes: readonly Change[], home: string): Promise<string[]> {
+  const failures: string[] = []
+  for (const { path, old, text } of changes) {
+    const shown = tildePath(path, home)
+    const present = readPersonsFile(path)
+    const isSame = 'text' in present ? present.text === old : old === null && text !== null
+    try {
+      // Its other writer may have been at it while a person was reading.
+      if (!isSame) failures.push(`${shown} was changed meanwhile; run it again`)
+      else if (text === null) unlinkSync(path)
+      else {
+        mkdirSync(dirname(path), { recursive: true })
+        await publish(path, text, { durable: true, mode: old === null ? 0o600 : statSync(path).mode & 0o777 })
+      }
+    } catch (error) {
+      failures.push(`${shown}: ${(error as Error).message}`)
+    }
+  }
+  return failures
+}
+
+/** By the file that it is, where several paths lead to one. The last of them counts. */
+export function withoutTwins(paths: readonly string[]): string[] {
+  return [...new Map(paths.map(path => [realOf(path), path])).values()]
+}
+
+function realOf(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch {
+    return path // Not there yet.
+  }
+}
+
+/** Only the lines that differ: one stretch, for one thing is put in or taken out. */
+function difference(old: string, text: string): string[] {
+  const [before, after] = [old.split('\n'), text.split('\n')]
+  let head = 0
+  while (head < before.length && head < after.length && before[head] === after[head]) head++
+  let tail = 0
+  while (tail < Math.min(before.length, after.length) - head && before.at(-1 - tail) === after.at(-1 - tail)) tail++
+  const minus = before.slice(head, before.length - tail).filter((line, _n, all) => all.length > 1 || line !== '')
+  const plus = after.slice(head, after.length - tail).filter((line, _n, all) => all.length > 1 || line !== '')
+  return [...minus.map(line => `  - ${line}`), ...plus.map(line => `  + ${line}`)]
+}

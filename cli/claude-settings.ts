@@ -1,0 +1,24 @@
+// Which files are Claude Code's settings here, and how it is told to call us.
+import { realpathSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Paths } from '../lib/paths.ts'
+import { readRegistry } from '../lib/store/accounts.ts'
+import { withoutTwins } from './change-files.ts'
+
+/** Of every account; two of them may share one by a link. @throws SettingsError */
+export async function settingsFiles(paths: Paths): Promise<string[]> {
+  const registry = await readRegistry(paths, 'leave')
+  const dirs = registry?.accounts.map(({ configDir }) => configDir) ?? []
+  return withoutTwins((dirs.length > 0 ? dirs : [join(paths.home, '.claude')]).map(dir => join(dir, 'settings.json')))
+}
+
+/** For a shell, whatever stands in the path: Claude Code and a profile hand it to one. */
+export function ownProgram(): string {
+  const program = join(realpathSync(fileURLToPath(new URL('..', import.meta.url))), 'bin', 'vigil')
+  return /^[\w@%+=:,./-]+$/.test(program) ? program : shellQuoted(program)
+}
+
+export function shellQuoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`
+}
