@@ -10,6 +10,7 @@ import { loadFailover, removeStopFailures, saveFailover } from '../store/failove
 import { appendHistory, type FailoverEntry } from '../store/history.ts'
 import { gatherEvidence } from './gather-evidence.ts'
 import { lookAtAccounts } from './look-at-accounts.ts'
+import { newestFigures } from './newest-figures.ts'
 import { pointAt } from './point-at.ts'
 import { resumeSwitch, switchAccount } from './switch-account.ts'
 
@@ -25,10 +26,11 @@ export async function failoverRound(run: Run): Promise<void> {
   if (trouble !== null) run.log('warn', `failover.json was no good and is put aside: ${trouble}`)
   const evidence = await gatherEvidence(accounts, current, before.read, run)
   const { facts } = await lookAtAccounts(accounts, { paths, settings, now })
-  const candidates: Candidate[] = facts.map(({ account, observation }) => ({
-    slot: account.slot,
-    standing: account.standing,
-    observation,
+  const newest = newestFigures(facts, run)
+  const candidates: Candidate[] = facts.map(({ account: { slot, standing } }, n) => ({
+    slot,
+    standing,
+    observation: newest[n] ?? null,
   }))
   const poll = { current: registry.current, accounts: candidates, hits: evidence.hits, now }
   const { state, noted, decision } = decideFailover(before, poll, rulesOf(settings))

@@ -33,6 +33,7 @@ export interface LookedAccount extends AccountFacts {
   observation: QuotaObservation | null
   /** Its slot file is there and cannot be used, so nothing is known of its figures. */
   blind: boolean
+  measured: MeasuredAccount
 }
 
 /** A file of an account that is no good. */
@@ -60,6 +61,7 @@ export async function lookAtAccounts(
       state: look.login,
       observation,
       blind: look.blind,
+      measured: look,
     }
   })
   const pool = facts.map(({ account }) => ({

@@ -60,14 +60,8 @@ export async function lookAtQuota(accounts: readonly Account[], run: Run): Promi
 
 /** A run with nothing to take in has looked into one folder, and loaded nothing for it. */
 async function takeInHarvest(looks: readonly QuotaLook[], run: Run): Promise<void> {
-  if (!run.settings.quota.sources.includes('statusline') || !existsSync(run.paths.harvest)) return
   try {
-    const files = readdirSync(run.paths.harvest)
-      .filter(name => !name.startsWith('.') && name.endsWith('.json'))
-      .map(name => join(run.paths.harvest, name))
-      .filter(
-        path => run.now - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0) < run.settings.quota.freshForMs,
-      )
+    const files = harvestFiles(run)
     if (files.length === 0) return
     const { takeHarvest } = await import('./take-harvest.ts')
     await takeHarvest(looks, files, run)
@@ -75,6 +69,15 @@ async function takeInHarvest(looks: readonly QuotaLook[], run: Run): Promise<voi
     // Then the endpoint is asked, as if no status line had been told anything.
     run.log('warn', `what status lines were told cannot be taken in: ${(error as Error).message}`)
   }
+}
+
+/** What sessions were told lately, if that is to count. @throws Error where the folder cannot be read */
+export function harvestFiles({ paths, settings, now }: Pick<Run, 'paths' | 'settings' | 'now'>): string[] {
+  if (!settings.quota.sources.includes('statusline') || !existsSync(paths.harvest)) return []
+  return readdirSync(paths.harvest)
+    .filter(name => !name.startsWith('.') && name.endsWith('.json'))
+    .map(name => join(paths.harvest, name))
+    .filter(path => now - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0) < settings.quota.freshForMs)
 }
 
 async function lookAt(account: Account, run: Run): Promise<QuotaLook> {

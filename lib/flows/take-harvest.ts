@@ -1,16 +1,16 @@
-// Takes in what status lines were handed. Only fetch-quota does, under each slot's lock, before it decides whom to ask.
+// What status lines were handed. Only fetch-quota takes it in, under each slot's lock, before it decides whom to ask.
 import type { Account } from '../domain/account.ts'
 import { decideHarvest, Harvest } from '../domain/harvest.ts'
 import { carryMs, isSameLogin } from '../domain/quota.ts'
 import { takenOver } from '../domain/slot.ts'
-import { readJson } from '../edges/read-json.ts'
+import { readJson } from '../edges/fs.ts'
 import type { Run } from '../job.ts'
 import { updateSlot } from '../store/quota.ts'
 import type { QuotaLook } from './look-at-quota.ts'
 
 /** @param files of sessions that were told something lately */
 export async function takeHarvest(looks: readonly QuotaLook[], files: readonly string[], run: Run): Promise<void> {
-  const harvests = files.flatMap(path => read(path, run)).sort((a, b) => (b.measuredAt ?? 0) - (a.measuredAt ?? 0))
+  const harvests = readHarvests(files, run)
   for (const look of looks) {
     if (look.failed !== null) continue
     const { account } = look
@@ -35,6 +35,11 @@ export async function takeHarvest(looks: readonly QuotaLook[], files: readonly s
       break
     }
   }
+}
+
+/** The newest first. */
+export function readHarvests(files: readonly string[], run: Run): Harvest[] {
+  return files.flatMap(path => read(path, run)).sort((a, b) => (b.measuredAt ?? 0) - (a.measuredAt ?? 0))
 }
 
 /** Where nobody is ever asked, the first run puts down whose place it is: figures count from then on. */
@@ -62,7 +67,7 @@ function read(path: string, run: Run): Harvest[] {
 }
 
 /** By the variable as the session has it; setting it to `~/.claude` means the same files on Linux. */
-function isOf({ configDir, isDefault }: Account, harvest: Harvest, home: string): boolean {
+export function isOf({ configDir, isDefault }: Account, harvest: Harvest, home: string): boolean {
   if (harvest.configDir === null) return isDefault
   const dir = harvest.configDir.replace(/\/+$/, '')
   return dir === configDir || (isDefault && dir === `${home}/.claude`)

@@ -136,6 +136,29 @@ describe('failover', () => {
     expect(events().filter(event => event.startsWith('hit'))).toEqual(['hit slot-1'])
   })
 
+  it('takes what a status line was handed since the last measurement, as fetch-quota would', async () => {
+    await start(10)
+    mkdirSync(vigil.paths.harvest, { recursive: true })
+    const at = Date.now()
+    const told = (usedPercent: number, measuredAt: number, configDir: string | null = null) => {
+      const windows = {
+        five_hour: { usedPercent, resetsAt: at + 3 * 3_600_000 },
+        seven_day: { usedPercent: 10, resetsAt: at + 72 * 3_600_000 },
+      }
+      const harvest = { schema: 1, sessionId: 's', configDir, measuredAt, answer: 'a', windows }
+      writeFileSync(join(vigil.paths.harvest, `s${usedPercent}.json`), JSON.stringify(harvest))
+    }
+    told(98, at - 60_000)
+    told(99, at, '/home/somebody/else')
+    await failover()
+    expect(current()).toBe('slot-1')
+    told(96, Date.now())
+    const before = vigil.json(join(vigil.paths.slots, 'slot-1.json'))
+    await failover()
+    expect(current()).toBe('slot-2')
+    expect(vigil.json(join(vigil.paths.slots, 'slot-1.json'))).toEqual(before)
+  })
+
   it('takes what the hook left, and removes it only then', async () => {
     await start(10)
     mkdirSync(vigil.paths.stopFailures)
