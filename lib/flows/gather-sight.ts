@@ -1,15 +1,17 @@
 // Everything that the watchdog judges, read at one moment, each file for itself: one that cannot be read is a fact of its
 // own and hides nothing else. Writes only what spares the next look the reading of accounts that have not changed.
 
+import { join } from 'node:path'
 import { tildePath } from '../domain/account.ts'
 import type { AlertsFile } from '../domain/alert.ts'
 import { billingFreshness } from '../domain/freshness.ts'
 import { editCommand } from '../domain/status-problems.ts'
-import { statfsSync } from '../edges/fs.ts'
+import { statfsSync, statSync } from '../edges/fs.ts'
 import type { Paths } from '../paths.ts'
 import { DEFAULT_SETTINGS, type Settings, SettingsError } from '../settings-defaults.ts'
 import { areStill, keepStill, type Stamps } from '../store/still-accounts.ts'
-import { CCUSAGE_KILL_GRACE_MS, CRON_PERIOD_MS, START_JITTER_MS } from '../timings.ts'
+import { CCUSAGE_KILL_GRACE_MS, CRON_PERIOD_MS, START_JITTER_MS, WATCHDOG_MISSING_MS } from '../timings.ts'
+import { goneTime } from '../watchdog/clock.ts'
 import type { FileProblem, FileTrouble, SeenBilling, SeenJob, Sight } from '../watchdog/sight.ts'
 import { BILLING_COMMAND, lookAtBilling } from './look-at-billing.ts'
 import { lookAtJobs, tolerant } from './look-at-jobs.ts'
@@ -23,7 +25,7 @@ export async function gatherSight(
   paths: Paths,
   settings: Settings | Error,
   now: number,
-  file: Pick<AlertsFile, 'states' | 'awakeSince' | 'nextEpisode'>,
+  file: Pick<AlertsFile, 'states' | 'awakeSince' | 'nextEpisode' | 'lastRunAt'>,
 ): Promise<Sight> {
   const inForce = settings instanceof Error ? DEFAULT_SETTINGS : settings
   const settingsProblem = settings instanceof Error ? problemOf(settings, paths.settings, paths) : null
@@ -50,6 +52,7 @@ export async function gatherSight(
     ],
     disk: roomOf(paths.health),
     awakeSince: file.awakeSince,
+    gone: seeGone(paths, file, now),
     firstSeenAt: firstSeen(jobs, file.nextEpisode, now),
     states,
   }
@@ -121,6 +124,14 @@ function roomOf(path: string): Sight['disk'] {
   } catch {
     return null // The fact says that it cannot be asked.
   }
+}
+
+/** After a gap only: otherwise the watchdog itself was there. */
+function seeGone(paths: Paths, file: Pick<AlertsFile, 'lastRunAt'>, now: number): Sight['gone'] {
+  if (file.lastRunAt === null || now - file.lastRunAt <= WATCHDOG_MISSING_MS) return null
+  const at = (mark: string) => statSync(join(paths.health, mark), { throwIfNoEntry: false })?.mtimeMs ?? null
+  const seenAt = at('gone.seen')
+  return seenAt === null ? null : goneTime(file, { seenAt, toldAt: at('gone.told') }, now)
 }
 
 /**

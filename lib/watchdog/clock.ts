@@ -29,6 +29,21 @@ export function awakeSinceAt(file: AlertsFile, now: number, intervalMs: number):
   return awakeSince === null ? null : Math.min(awakeSince, now)
 }
 
+/**
+ * When the schedule started nothing but the script that tells that the checkout is gone: no sleep, though it looks like one.
+ * @param seenAt when that script last ran, ms
+ * @param toldAt when it last told, which it does at the second time in a row, ms; null = it did not
+ */
+export function goneTime(
+  { lastRunAt }: Pick<AlertsFile, 'lastRunAt'>,
+  { seenAt, toldAt }: { seenAt: number; toldAt: number | null },
+  now: number,
+): { from: number; until: number } | null {
+  const isOfThisGap = (at: number) => lastRunAt !== null && lastRunAt < at && at <= now
+  if (lastRunAt === null || toldAt === null || !isOfThisGap(seenAt) || !isOfThisGap(toldAt)) return null
+  return { from: lastRunAt, until: seenAt }
+}
+
 /** The file as this moment has it. Time never runs backwards in it: after a step back all that is remembered moves along. */
 export function lookAtClock(file: AlertsFile, now: number, intervalMs: number): { file: AlertsFile; jump: Fact } {
   const backMs = file.lastRunAt === null ? 0 : Math.max(0, file.lastRunAt - now)

@@ -2,7 +2,7 @@
 import { type AlertName, alertKey, type Fact } from '../domain/alert.ts'
 import { overdueAfterMs, roundSpan } from '../domain/job-state.ts'
 import { failure, SCHEDULE } from '../domain/status-problems.ts'
-import { CRON_PERIOD_MS, HOUR_MS, type JobName, MINUTE_MS } from '../timings.ts'
+import { CRON_PERIOD_MS, HOUR_MS, type JobName, MINUTE_MS, WATCHDOG_MISSING_MS } from '../timings.ts'
 import { firstCycleAfter, hangsAfterMs } from './cycles.ts'
 import { bad, ok, unknown } from './make-fact.ts'
 import { lastAnswerAt } from './offline-facts.ts'
@@ -13,7 +13,7 @@ const FAILURES = 3
 /** Of failures without a success between them: what is seldom started must not need three of them to be told. */
 const FAILING_MS = 15 * MINUTE_MS
 
-/** The watchdog tells of itself by running at all; what it could not deliver has alerts of its own. */
+/** The watchdog tells of itself by running; what it could not deliver has alerts of its own. */
 export function jobFacts(sight: Sight): Fact[] {
   const jobs = sight.jobs.filter(({ job }) => job.job !== 'watchdog')
   const missing = jobs.map(seen => jobMissing(seen, sight))
@@ -21,8 +21,26 @@ export function jobFacts(sight: Sight): Fact[] {
     ...jobs.map(seen => jobFailed(seen, sight)),
     ...missing,
     jobsAllMissing(missing, sight),
-    ok('WatchdogMissing', {}, 'the watchdog runs'),
+    watchdogMissing(sight),
   ]
+}
+
+/** In every other case another job tells it in the watchdog's place. */
+function watchdogMissing({ gone }: Sight): Fact {
+  if (gone === null || gone.until - gone.from <= WATCHDOG_MISSING_MS)
+    return ok('WatchdogMissing', {}, 'the watchdog runs')
+  return bad(
+    'WatchdogMissing',
+    {},
+    {
+      severity: 'critical',
+      summary: 'the watchdog did not run, for the checkout or its node_modules were away; they are back',
+      details: ['no job ran in that time; what is wrong by now is told as the jobs have their turn'],
+      remedy: 'vigil status',
+      affects: 'every other alert of that time',
+      since: gone.from,
+    },
+  )
 }
 
 function jobFailed(seen: SeenJob, sight: Sight): Fact {

@@ -91,6 +91,11 @@ export interface Sight {
   disk: { freeBytes: number; totalBytes: number } | null
   /** Since when the machine is awake after a sleep, ms; null = it did not sleep lately. */
   awakeSince: number | null
+  /**
+   * When the machine was awake and the schedule found no checkout to run, as the script beside it put down, ms; null = it put
+   * down nothing since the latest look. `from` is that look.
+   */
+  gone: { from: number; until: number } | null
   /** Since when Vigil is here, as far as its own files tell, ms. */
   firstSeenAt: number
   /** What alerts.json holds of every key that is alive; a resolved one, which only waits to be told, is not. */

@@ -1,5 +1,7 @@
 // What else can go wrong, played as the 49 hours are: real jobs, made-up days, the exact list of what is told. The watchdog
 // is the last to run in each minute; fetch-quota runs at :01, :06 and so on, refresh-tokens at :01, :11.
+import { utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { RecordedRequest } from '../../sandbox/stand-in.ts'
 import type { ScratchOptions } from '../support/scratch-vigil.ts'
@@ -176,6 +178,31 @@ it('a watchdog that is gone is told by the next job, once, with what it still ha
   ])
   await days.live(10)
   expect(days.told().sort()).toEqual(both('09:28', 'WatchdogMissing r', '✅ Vigil: Watchdog missing'))
+})
+
+it('a checkout that was away for three hours is told when it is back: once by each channel, since when, and that it is over', async () => {
+  const days = await open()
+  const { health } = days.vigil.paths
+  await days.live(10)
+  // What deploy/gone.sh leaves, which goes by the machine's own clock.
+  const mark = (name: string) => {
+    writeFileSync(join(health, name), '')
+    utimesSync(join(health, name), days.now() / 1000, days.now() / 1000)
+  }
+  days.pass(2)
+  mark('gone.told')
+  days.pass(178)
+  mark('gone.seen')
+  await days.live(1)
+  expect(days.told().sort()).toEqual(both('12:11', 'WatchdogMissing f1', '🔴 Vigil: Watchdog missing'))
+  expect(days.hookTexts()[0]).toMatch(/were away; they are back\.\n[^]*Since 09:10 \(3 h 1 min\)\./)
+  await days.live(30)
+  expect(days.told().sort()).toEqual(both('12:14', 'WatchdogMissing r', '✅ Vigil: Watchdog missing'))
+  expect(days.hookTexts()[1]).toContain('3 h 2 min')
+  // A sleep is one still, with the marks of before.
+  days.pass(10 * 60)
+  await days.live(30)
+  expect(days.told()).toEqual([])
 })
 
 it('a slip in another section of vigil.yaml is told by mail all the same, and stands for the jobs that it stops', async () => {

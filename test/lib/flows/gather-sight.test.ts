@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, utimesSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { beforeEach, describe, expect, it, test } from 'vitest'
@@ -91,6 +91,20 @@ test('an accounts file that cannot be used gives its lines and hides nothing els
   expect(sight.registryProblem!.lines).toHaveLength(1)
   expect(sight.accounts).toEqual([])
   expect(sight.jobs.filter(({ record }) => record !== null)).toHaveLength(3)
+})
+
+test.each([
+  ['a gap of 5 min is none to look into', 5, null],
+  ['a longer one is', 6, { from: NOW - 6 * MINUTE_MS, until: NOW - MINUTE_MS }],
+])('what the script in place of a checkout left: %s', async (_name, minutes, expected) => {
+  const mark = (name: string, at: number) => {
+    write(join(paths.health, name), '')
+    utimesSync(join(paths.health, name), at / 1000, at / 1000)
+  }
+  expect((await gather(DEFAULT_SETTINGS, file({ lastRunAt: NOW - minutes * MINUTE_MS }))).gone).toBe(null)
+  mark('gone.seen', NOW - MINUTE_MS)
+  mark('gone.told', NOW - 3 * MINUTE_MS)
+  expect((await gather(DEFAULT_SETTINGS, file({ lastRunAt: NOW - minutes * MINUTE_MS }))).gone).toEqual(expected)
 })
 
 describe('one file that is no good hides nothing else', () => {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { emptyAlerts } from '../../../lib/domain/alert.ts'
-import { awakeSinceAt, withoutSleep } from '../../../lib/watchdog/clock.ts'
+import { awakeSinceAt, goneTime, withoutSleep } from '../../../lib/watchdog/clock.ts'
 
 const NOW = 1_800_000_000_000
 const MINUTE = 60_000
@@ -41,3 +41,19 @@ it('a sleep of before is still known, and never lies in the future', () => {
   expect(awakeSinceAt({ ...file, awakeSince: NOW - 5 * MINUTE }, NOW, MINUTE)).toBe(NOW - 5 * MINUTE)
   expect(awakeSinceAt({ ...file, awakeSince: NOW + 5 * MINUTE }, NOW, MINUTE)).toBe(NOW)
 })
+
+const GAP = { from: NOW - 60 * MINUTE, until: NOW - MINUTE }
+it.each([
+  ['that told in this gap', GAP.from, GAP.until, GAP.from + MINUTE, GAP],
+  ['that ran this very moment', GAP.from, NOW, NOW, { ...GAP, until: NOW }],
+  ['that ran once, as beside npm ci', GAP.from, GAP.until, null, null],
+  ['that told before this gap', GAP.from, GAP.until, GAP.from, null],
+  ['of before this gap', GAP.from, GAP.from, GAP.from - MINUTE, null],
+  ['of the time to come, by a clock that was set back', GAP.from, NOW + 1, GAP.until, null],
+  ['before anybody looked', null, GAP.until, GAP.until, null],
+])(
+  'the script in place of a checkout shows a gap for no sleep: one %s',
+  (_name, lastRunAt, seenAt, toldAt, expected) => {
+    expect(goneTime({ lastRunAt }, { seenAt, toldAt }, NOW)).toEqual(expected)
+  },
+)

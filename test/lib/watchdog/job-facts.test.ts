@@ -212,6 +212,15 @@ test('that this runs at all is what WatchdogMissing asks', () => {
   })
 })
 
+test.each([
+  ['5 min', 5 * MINUTE_MS, 'ok'],
+  ['a little more', 5 * MINUTE_MS + 1, 'bad'],
+])('WatchdogMissing: a checkout that was gone for %s: %s', (_name, goneMs, verdict) => {
+  const gone = { from: NOW - HOUR_MS, until: NOW - HOUR_MS + goneMs }
+  const fact = factOf(sightOf({ gone }), 'WatchdogMissing')
+  expect([fact.verdict, fact.since]).toEqual([verdict, verdict === 'bad' ? NOW - HOUR_MS : null])
+})
+
 describe('HostOffline', () => {
   const net: AccountResult = { outcome: 'failed', reason: 'no route', failure: 'network' }
   const ok: AccountResult = { outcome: 'ok', reason: 'measured', failure: null }

@@ -172,6 +172,7 @@ export function sightOf(change: Partial<Sight> = {}): Sight {
     falseFresh: [],
     disk: { freeBytes: 1e11, totalBytes: 1e12 },
     awakeSince: null,
+    gone: null,
     firstSeenAt: NOW - 30 * DAY_MS,
     states: [],
     history: [],
