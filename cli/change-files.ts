@@ -17,11 +17,14 @@ export interface Change {
   text: string | null
 }
 
-/** @returns `text` null = there is none, and its folder is there; or why it cannot be changed, in a person's words */
-export function readPersonsFile(path: string): { text: string | null } | { trouble: string } {
+/**
+ * @param makesFolder its folder need not be there
+ * @returns `text` null = there is none; or why it cannot be changed, in a person's words
+ */
+export function readPersonsFile(path: string, makesFolder = false): { text: string | null } | { trouble: string } {
   try {
     if (lstatSync(path, { throwIfNoEntry: false }) === undefined)
-      return statSync(dirname(path), { throwIfNoEntry: false })
+      return makesFolder || statSync(dirname(path), { throwIfNoEntry: false })
         ? { text: null }
         : { trouble: 'its folder is not there' }
     const stat = statSync(path, { throwIfNoEntry: false })
@@ -75,8 +78,8 @@ export async function writeChanges(changes: readonly Change[], home: string): Pr
   const failures: string[] = []
   for (const { path, old, text } of changes) {
     const shown = tildePath(path, home)
-    const present = readPersonsFile(path)
-    const isSame = 'text' in present ? present.text === old : old === null && text !== null
+    const present = readPersonsFile(path, old === null)
+    const isSame = 'text' in present && present.text === old
     try {
       // Its other writer may have been at it while a person was reading.
       if (!isSame) failures.push(`${shown} was changed meanwhile; run it again`)

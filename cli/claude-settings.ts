@@ -2,6 +2,7 @@
 import { realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { isPlain, shellQuoted } from '../lib/install/shell-profile.ts'
 import type { Paths } from '../lib/paths.ts'
 import { readRegistry } from '../lib/store/accounts.ts'
 import { withoutTwins } from './change-files.ts'
@@ -13,12 +14,12 @@ export async function settingsFiles(paths: Paths): Promise<string[]> {
   return withoutTwins((dirs.length > 0 ? dirs : [join(paths.home, '.claude')]).map(dir => join(dir, 'settings.json')))
 }
 
-/** For a shell, whatever stands in the path: Claude Code and a profile hand it to one. */
+/** For a shell, whatever stands in the path: Claude Code hands it to one. */
 export function ownProgram(): string {
-  const program = join(realpathSync(fileURLToPath(new URL('..', import.meta.url))), 'bin', 'vigil')
-  return /^[\w@%+=:,./-]+$/.test(program) ? program : shellQuoted(program)
+  const program = programPath()
+  return isPlain(program) ? program : shellQuoted(program)
 }
 
-export function shellQuoted(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`
+export function programPath(): string {
+  return join(realpathSync(fileURLToPath(new URL('..', import.meta.url))), 'bin', 'vigil')
 }

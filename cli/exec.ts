@@ -26,7 +26,7 @@ export async function execCommand([name, ...words]: readonly [string, ...string[
     process.exitCode = error instanceof SettingsError ? SETTINGS_ARE_WRONG : CANNOT_RUN
     return
   }
-  const program = find(name, process.env['PATH'] ?? '/usr/bin:/bin')
+  const program = findProgram(name, process.env['PATH'] ?? '/usr/bin:/bin')
   if (program === null) {
     process.stderr.write(`vigil exec: there is no program ${name}\n`)
     process.exitCode = NOT_FOUND
@@ -37,7 +37,7 @@ export async function execCommand([name, ...words]: readonly [string, ...string[
 }
 
 /** As a shell finds it: by its path, or the first of that name on the PATH that can be run. */
-function find(name: string, path: string): string | null {
+export function findProgram(name: string, path: string): string | null {
   const places = name.includes('/') ? [name] : path.split(delimiter).map(folder => join(folder || '.', name))
   return places.find(isProgram) ?? null
 }

@@ -21,6 +21,7 @@ import type { Place } from '../lib/install/start-script.ts'
 import { type Environment, readEnvironment } from '../lib/settings.ts'
 import { agree } from './agree.ts'
 import { changeLines, sayFailed, writeChanges } from './change-files.ts'
+import { aliasesToTakeOut } from './install-alias.ts'
 import { hooksToTakeOut } from './install-hooks.ts'
 
 const FAILED = 1
@@ -84,8 +85,8 @@ export async function uninstallCommand(options: Pick<InstallOptions, 'dryRun' | 
     const plan: Plan | string = planInstall(installed, null, new Map())
     if (typeof plan === 'string') return end(WRONG_PLACE, `vigil uninstall: ${plan}`)
     const ownLink = isOurLink(home, [checkout(), ...rootsInUse(installed)])
-    // What others call would fail in each of their sessions once the checkout is gone.
-    const called = await hooksToTakeOut(environment.paths)
+    // What a session or a shell calls would fail there once the checkout is gone.
+    const called = [...(await hooksToTakeOut(environment.paths)), ...aliasesToTakeOut(environment.paths)]
     if (isEmpty(plan) && !ownLink && called.length === 0) return say('Nothing of Vigil is installed here.')
     const linkLine = ownLink ? [shown(linkPath(home)), '  - the link'] : []
     say([...planLines(plan, shown), ...linkLine, ...changeLines(called, home), ''].join('\n'))

@@ -62,6 +62,7 @@ program
   .option('--systemd', 'by user timers of systemd', false)
   .option('--statusline', "only the status line, into Claude Code's settings.json", false)
   .option('--hooks', "only the hook that failover hears from, into Claude Code's settings.json", false)
+  .option('--alias [shell]', "only the alias by which claude starts in the current account, into the shell's profile")
   .option('--dry-run', 'only show what would change', false)
   .option('--yes', 'do not ask', false)
   .action(async (options: InstallOptions & Parts) => {
@@ -74,15 +75,20 @@ program
       const { installHooks } = await import('./install-hooks.ts')
       return installHooks(options)
     }
+    if (options.alias) {
+      const { installAlias } = await import('./install-alias.ts')
+      return installAlias(options.alias, options)
+    }
     const { installCommand } = await import('./install.ts')
     await installCommand(options)
   })
 
 program
   .command('uninstall')
-  .description('takes schedule, link and hooks out again; figures, logs and settings stay')
+  .description('takes schedule, link, hooks and alias out again; figures, logs and settings stay')
   .option('--statusline', 'only the status line', false)
   .option('--hooks', 'only the hook', false)
+  .option('--alias', 'only the alias', false)
   .option('--dry-run', 'only show what would change', false)
   .option('--yes', 'do not ask', false)
   .action(async (options: Pick<InstallOptions, 'dryRun' | 'yes'> & Parts) => {
@@ -94,6 +100,10 @@ program
     if (options.hooks) {
       const { uninstallHooks } = await import('./install-hooks.ts')
       return uninstallHooks(options)
+    }
+    if (options.alias) {
+      const { uninstallAlias } = await import('./install-alias.ts')
+      return uninstallAlias(options)
     }
     const { uninstallCommand } = await import('./install.ts')
     await uninstallCommand(options)
@@ -302,12 +312,13 @@ program
 interface Parts {
   statusline: boolean
   hooks: boolean
+  alias?: string | boolean
 }
 
 /** Of two, one would be left undone without a word. */
-function tooManyParts(command: string, { statusline, hooks }: Parts): boolean {
-  if ([statusline, hooks].filter(Boolean).length < 2) return false
-  process.stderr.write(`vigil ${command}: choose one of --statusline and --hooks\n`)
+function tooManyParts(command: string, { statusline, hooks, alias }: Parts): boolean {
+  if ([statusline, hooks, alias].filter(Boolean).length < 2) return false
+  process.stderr.write(`vigil ${command}: choose one of --statusline, --hooks and --alias\n`)
   process.exitCode = WRONG_USAGE
   return true
 }

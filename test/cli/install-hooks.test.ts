@@ -94,7 +94,7 @@ describe('vigil install --hooks', () => {
     expect((await vigil('install', '--hooks')).code).toBe(64)
     expect(await vigil('install', '--hooks', '--statusline', '--yes')).toMatchObject({
       code: 64,
-      stderr: 'vigil install: choose one of --statusline and --hooks\n',
+      stderr: 'vigil install: choose one of --statusline, --hooks and --alias\n',
     })
     expect([read('.claude'), existsSync(settings('.claude-work'))]).toEqual([OWN, false])
   })
