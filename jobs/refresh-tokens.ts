@@ -6,7 +6,7 @@ import { inParallel } from '../lib/edges/in-parallel.ts'
 import { refreshLogin } from '../lib/flows/refresh-login.ts'
 import { runJob } from '../lib/job.ts'
 import { readRegistry } from '../lib/store/accounts.ts'
-import { listPointers } from '../lib/store/refresh-pointers.ts'
+import { listPointers } from '../lib/store/login-states.ts'
 import { REFRESH_CONCURRENCY } from '../lib/timings.ts'
 
 await runJob('refresh-tokens', async run => {

@@ -3,8 +3,14 @@
 import { join } from 'node:path'
 import { type AccountResult, beginRecord, endRecord, judgeResults, type RunEnd } from './domain/run-record.ts'
 import { statSync } from './edges/fs.ts'
-import { type LockHolder, type LockResult, monotonicMs, tryLock, waitForLock } from './edges/kernel-lock.ts'
-import { isSameProcess } from './edges/process-alive.ts'
+import {
+  isSameProcess,
+  type LockHolder,
+  type LockResult,
+  monotonicMs,
+  tryLock,
+  waitForLock,
+} from './edges/kernel-lock.ts'
 import { ensurePrivateDir, makePrivate, NotDurableError, PublishError } from './edges/publish.ts'
 import { redact } from './edges/redact.ts'
 import { logPath, type Paths } from './paths.ts'
@@ -78,13 +84,16 @@ export async function runJob(job: JobName, work: (run: Run) => Promise<void>, op
       if (job !== 'watchdog' && !environment.echoLog) await watchTheWatchdog(job, ran)
     } finally {
       lock.release()
-      setTimeout(leave, LINGER_MS).unref()
     }
   } catch (error) {
     log('error', `${job} could not run: ${(error as Error).message}`)
     complain(job, error)
     process.exitCode = isPermission(error) ? 77 : 1
   }
+  // Nothing is wanted any more of what the run left (a socket, a timer of work that went wrong), and taking the heap apart is
+  // 1 ms of a start. Only what was said may still be on its way through a pipe.
+  if (heard) setTimeout(leave, LINGER_MS).unref()
+  else leave()
 }
 
 async function recordedRun(
@@ -285,10 +294,9 @@ async function takeJobLock(
   return tryLock(path, me)
 }
 
-/** How long what a finished run left behind (a socket, a timer of work that went wrong) may keep its process. */
+/** How long what a finished run left behind may keep its process. */
 const LINGER_MS = 1000
 
-/** The record is written and stderr takes its text at once, so no output is pending where this is called. */
 function leave(): void {
   process.exit()
 }

@@ -2,8 +2,7 @@
 
 import { dirname, isAbsolute, join } from 'node:path'
 import { tildePath } from './domain/account.ts'
-import { existsSync, lstatSync, statSync } from './edges/fs.ts'
-import { readJson, readRegularFile } from './edges/read-json.ts'
+import { existsSync, lstatSync, readJson, readRegularFile, statSync } from './edges/fs.ts'
 import { type Paths, pathsFor } from './paths.ts'
 import { type AllSettings, DEFAULT_SETTINGS, Settings, SettingsError } from './settings-defaults.ts'
 import { VERSION } from './timings.ts'

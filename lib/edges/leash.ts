@@ -1,7 +1,7 @@
 // A program that may run only once at a time outlives us if we are killed. So it is put on a leash: who it is stands in a
 // file before it begins to work, and the next run ends it there before it starts another.
 import { closeSync, openSync, readFileSync, unlinkSync, writeSync } from './fs.ts'
-import { isProcessAlive, isSameProcess, type ProcessMark, processStart } from './process-alive.ts'
+import { isProcessAlive, isSameProcess, type ProcessMark, processStart } from './kernel-lock.ts'
 
 /**
  * The command behind a gate: a shell that waits for a line on stdin and then becomes the program, with the same pid. If we

@@ -3,7 +3,7 @@
 import type { Account } from '../domain/account.ts'
 import { resultOfError } from '../domain/run-record.ts'
 import type { Run } from '../job.ts'
-import { listPointers, loginKey, removePointer } from '../store/refresh-pointers.ts'
+import { listPointers, loginKey, removePointer } from '../store/login-states.ts'
 import { openCredentialStore } from './open-credential-store.ts'
 
 export async function finishOrphans(accounts: readonly Account[], run: Run): Promise<void> {

@@ -7,8 +7,7 @@ import { type AccountResult, type FailureClass, resultOfError } from '../domain/
 import type { ClaudeLockBusy } from '../edges/claude-locks.ts'
 import type { Run } from '../job.ts'
 import { setStanding } from '../store/accounts.ts'
-import { readLoginState, saveLoginState } from '../store/login-states.ts'
-import { fingerprint, listPointers, loginKey } from '../store/refresh-pointers.ts'
+import { fingerprint, listPointers, loginKey, readLoginState, saveLoginState } from '../store/login-states.ts'
 import { openCredentialStore } from './open-credential-store.ts'
 
 export interface LoginResult extends AccountResult {

@@ -11,7 +11,7 @@ import type { HttpFailure } from '../edges/http.ts'
 import { type LockResult, waitForLock } from '../edges/kernel-lock.ts'
 import type { Run } from '../job.ts'
 import { postRefresh, type RawTokenAnswer, readTokenAnswer } from '../sources/token-endpoint.ts'
-import { saveLoginState } from '../store/login-states.ts'
+import { fingerprint, loginKey, otherSender, pointTo, saveLoginState } from '../store/login-states.ts'
 import {
   beginJournal,
   journalPath,
@@ -19,7 +19,6 @@ import {
   type RefreshJournal,
   readJournal,
 } from '../store/refresh-journal.ts'
-import { fingerprint, loginKey, otherSender, pointTo } from '../store/refresh-pointers.ts'
 import { isSpent } from '../store/spent-tokens.ts'
 import { LOCK_WAIT_MS, TOKEN_TERM_GRACE_MS, TOKEN_TIMEOUT_MS, VERSION } from '../timings.ts'
 import {

@@ -5,7 +5,17 @@ import { dirname, join } from 'node:path'
 import { Account, standingOf, tildePath } from '../domain/account.ts'
 import type { Registry } from '../domain/accounts-file.ts'
 import type { StandingChange } from '../domain/accounts-text.ts'
-import { chmodSync, existsSync, lstatSync, realpathSync, renameSync, statSync } from '../edges/fs.ts'
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  readJson,
+  readRegularFile,
+  realpathSync,
+  renameSync,
+  statSync,
+  UnfitFileError,
+} from '../edges/fs.ts'
 import { waitForLock } from '../edges/kernel-lock.ts'
 import {
   ensurePrivateDir,
@@ -15,7 +25,6 @@ import {
   removeDurably,
   stagingName,
 } from '../edges/publish.ts'
-import { readJson, readRegularFile, UnfitFileError } from '../edges/read-json.ts'
 import type { Paths } from '../paths.ts'
 import { SettingsError } from '../settings-defaults.ts'
 import { LOCK_WAIT_MS, VERSION } from '../timings.ts'

@@ -1,9 +1,8 @@
 // alerts.json: what fires and what is promised, in one file and one durable write.
 import { basename, dirname } from 'node:path'
 import { AlertsFile, emptyAlerts } from '../domain/alert.ts'
-import { existsSync, readdirSync, renameSync, unlinkSync, writeFileSync } from '../edges/fs.ts'
+import { existsSync, readdirSync, readJson, renameSync, unlinkSync, writeFileSync } from '../edges/fs.ts'
 import { publish } from '../edges/publish.ts'
-import { readJson } from '../edges/read-json.ts'
 import { redactedJson } from '../edges/redact.ts'
 import type { Paths } from '../paths.ts'
 

@@ -1,7 +1,7 @@
 // Who is logged in, as Claude Code noted it at login. A help, not a condition: it can lag behind, and it may be missing.
 import { join } from 'node:path'
 import type { Identity } from '../domain/account.ts'
-import { readJson } from '../edges/read-json.ts'
+import { readJson } from '../edges/fs.ts'
 import * as v from '../valibot.ts'
 
 /** One line, since it goes into messages and into the registry. */

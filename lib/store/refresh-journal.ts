@@ -8,7 +8,7 @@ import { closeSync, readdirSync, readFileSync, renameSync, unlinkSync } from '..
 import { openNew, removeDurably, stagingName, sync, syncDirectory, writeFully } from '../edges/publish.ts'
 import { hideSecret } from '../edges/redact.ts'
 import * as v from '../valibot.ts'
-import { loginKey, sha256 } from './refresh-pointers.ts'
+import { loginKey, sha256 } from './login-states.ts'
 
 const INTENT_BYTES = 4096
 const ANSWER_BYTES = 60 * 1024

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { isProcessAlive } from '../../../lib/edges/process-alive.ts'
+import { isProcessAlive } from '../../../lib/edges/kernel-lock.ts'
 
 test('this process is alive', () => {
   expect(isProcessAlive(process.pid)).toBe(true)

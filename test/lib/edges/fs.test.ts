@@ -5,7 +5,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { readJson } from '../../../lib/edges/read-json.ts'
+import { readJson } from '../../../lib/edges/fs.ts'
 
 const Schema = v.object({ n: v.number() })
 let path: string
