@@ -2,10 +2,12 @@
 import { lstatSync, readdirSync, readFileSync, statfsSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { SeenDisk, SeenPath } from '../lib/doctor/check-files.ts'
-import { OVERRIDES } from '../lib/doctor/check-logins.ts'
+import { OVERRIDES, type SeenConfigDir } from '../lib/doctor/check-logins.ts'
 import { type Account, tildePath } from '../lib/domain/account.ts'
+import { expandHome } from '../lib/domain/accounts-file.ts'
 import { type CleanupStep, planCleanup } from '../lib/domain/cleanup.ts'
 import type { Paths } from '../lib/paths.ts'
+import { directoryOf } from '../lib/store/accounts.ts'
 import { listLeftovers } from '../lib/store/leftovers.ts'
 
 export function lookAtPaths(paths: Paths, accounts: readonly Account[]): SeenPath[] {
@@ -68,6 +70,19 @@ export function lookForOverrides(
     return names.map(name => ({ name, where: tildePath(path, paths.home) }))
   })
   return [...inEnv, ...inFiles]
+}
+
+/** Which account the variable leads to; null = it is not set, or there is no account yet to compare it with. */
+export function lookAtConfigDir(
+  variable: string | null,
+  paths: Paths,
+  accounts: readonly Account[],
+): SeenConfigDir | null {
+  if (!variable || accounts.length === 0) return null
+  const dir = expandHome(variable, paths.home)
+  const known = accounts.some(({ configDir }) => directoryOf(configDir) === directoryOf(dir))
+  const isDefault = dir === expandHome('~/.claude', paths.home)
+  return { shown: tildePath(dir, paths.home), isOf: isDefault ? 'default' : known ? 'account' : 'nobody' }
 }
 
 /** Claude Code's version by where it is installed: to run it could begin a refresh. null = it does not say. */

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { checkChannels } from '../lib/doctor/check-channels.ts'
 import { checkClock } from '../lib/doctor/check-clock.ts'
 import { checkDisk, checkLeftovers, checkPermissions } from '../lib/doctor/check-files.ts'
-import { checkLogins, checkOverrides } from '../lib/doctor/check-logins.ts'
+import { checkConfigDir, checkLogins, checkOverrides } from '../lib/doctor/check-logins.ts'
 import { checkPrograms } from '../lib/doctor/check-programs.ts'
 import { checkRivals, checkRuns, checkSchedule } from '../lib/doctor/check-schedule.ts'
 import { checkPersonsFiles, checkSecrets } from '../lib/doctor/check-settings.ts'
@@ -31,7 +31,7 @@ import {
   lookAtSchedule,
   lookAtSecrets,
 } from './doctor-facts.ts'
-import { lookAtDisk, lookAtPaths, lookForLeftovers, lookForOverrides } from './doctor-files.ts'
+import { lookAtConfigDir, lookAtDisk, lookAtPaths, lookForLeftovers, lookForOverrides } from './doctor-files.ts'
 
 const SECRET_MS = 10_000
 
@@ -106,6 +106,7 @@ async function examine(environment: Environment, scratch: string, now: number): 
   await check('secrets', async () => checkSecrets(await lookAtSecrets(settings, secrets), edit))
   await check('permissions', () => checkPermissions(lookAtPaths(paths, accounts), process.geteuid?.() ?? null))
   await check('login', async () => checkLogins(await lookAtLogins(environment, accounts, scratch, now), now))
+  await check('config_dir', () => checkConfigDir(lookAtConfigDir(secretFromEnv('CLAUDE_CONFIG_DIR'), paths, accounts)))
   await check('override', () => checkOverrides(lookForOverrides(secretFromEnv, paths, accounts)))
   await check('schedule', async () => checkSchedule(await lookAtSchedule(environment, machine)))
   await check('runs', () => checkRuns(lookAtJobs(paths, now, settings.failover.enabled).map(({ job }) => job)))

@@ -1,5 +1,5 @@
 // Who may read and change the files that logins and alerts depend on, and what they lie on. Pure.
-import type { Finding } from './finding.ts'
+import { type Finding, quoted } from './finding.ts'
 
 export interface SeenPath {
   path: string
@@ -53,13 +53,6 @@ function wrongWith({ path, shown, uid, mode, kind, role }: SeenPath, me: number 
       ...(role === 'person' && { fix: { do: 'chmod' as const, path, mode: mode & 0o755 } }),
     },
   ]
-}
-
-/** The tilde has to stay outside of the quotes. */
-function quoted(shown: string): string {
-  if (/^[\w~./-]+$/.test(shown)) return shown
-  const [lead, rest] = shown.startsWith('~/') ? ['~/', shown.slice(2)] : ['', shown]
-  return `${lead}'${rest.replaceAll("'", `'\\''`)}'`
 }
 
 export function checkLeftovers(count: number): Finding[] {

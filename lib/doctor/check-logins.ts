@@ -1,6 +1,6 @@
 // What is wrong with the logins, and what stands in their way. Pure.
 import { DAY_MS } from '../domain/status-problems.ts'
-import type { Finding } from './finding.ts'
+import { type Finding, quoted } from './finding.ts'
 
 export interface SeenLogin {
   slot: string
@@ -84,6 +84,35 @@ function weakLogin(login: SeenLogin, now: number): Finding[] {
       `log in separately on each machine: ${command}`,
     )
   return findings
+}
+
+export interface SeenConfigDir {
+  /** What CLAUDE_CONFIG_DIR is in this environment, `~` for the home. */
+  shown: string
+  /** `default`: the directory that Claude Code uses without the variable. */
+  isOf: 'account' | 'default' | 'nobody'
+}
+
+/** @param seen null = the variable is not set, or no account is known yet */
+export function checkConfigDir(seen: SeenConfigDir | null): Finding[] {
+  if (seen === null || seen.isOf === 'account') return []
+  const { shown, isOf } = seen
+  const named = { check: 'config_dir', severity: 'warning' as const, evidence: `CLAUDE_CONFIG_DIR=${shown}` }
+  return isOf === 'nobody'
+    ? [
+        {
+          ...named,
+          what: 'what runs in this shell uses a login that nobody looks after',
+          remedy: `vigil accounts add ${quoted(shown)}`,
+        },
+      ]
+    : [
+        {
+          ...named,
+          what: 'the variable names the default, where Claude Code then looks for its state and Keychain item elsewhere',
+          remedy: "unset CLAUDE_CONFIG_DIR   # and take it out of your shell's start files",
+        },
+      ]
 }
 
 /** Any of these makes Claude Code leave the login aside. */

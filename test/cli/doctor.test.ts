@@ -1,5 +1,4 @@
 // `vigil doctor`, as a process, over a home where all is well, and over the same with one fault after the other.
-import { spawn } from 'node:child_process'
 import {
   chmodSync,
   copyFileSync,
@@ -14,61 +13,10 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
-import { cronLine } from '../../lib/install/start-script.ts'
 import { MINUTE_MS } from '../../lib/timings.ts'
-import { REPO, runProcess, scratchVigil } from '../support/scratch-vigil.ts'
+import { doctorHome } from '../support/doctor-home.ts'
+import { REPO, runProcess } from '../support/scratch-vigil.ts'
 import { startMailServer } from '../support/smtp.ts'
-
-const place = (root: string) => ({ root, home: null, vigilHome: null })
-
-async function open() {
-  const mail = await startMailServer({})
-  const vigil = await scratchVigil({ count: 2, expiresInMin: 400 })
-  const bin = join(vigil.home, 'bin')
-  mkdirSync(bin)
-  // Whether a cron runs is asked of the whole machine.
-  copyFileSync('/bin/sleep', join(bin, 'cron'))
-  chmodSync(join(bin, 'cron'), 0o755)
-  const cron = spawn(join(bin, 'cron'), ['600'], { stdio: 'inherit' })
-  onTestFinished(async () => {
-    cron.kill()
-    await mail.close()
-    await vigil.dispose()
-  })
-  const crontab = (root: string | null) => {
-    const line = root === null ? '' : cronLine('watchdog', MINUTE_MS, place(root), 0)
-    writeFileSync(join(bin, 'crontab.txt'), `${line}\n`)
-    writeFileSync(join(bin, 'crontab'), `#!/bin/sh\ncat '${join(bin, 'crontab.txt')}'\n`, { mode: 0o755 })
-  }
-  crontab(REPO)
-  writeFileSync(join(bin, 'ps.txt'), 'vim\n')
-  writeFileSync(join(bin, 'ps'), `#!/bin/sh\ncat '${join(bin, 'ps.txt')}'\n`, { mode: 0o755 })
-  const smtp = `smtp: { host: 127.0.0.1, port: ${mail.port} }`
-  const good = `channels: { desktop: { enabled: false }, email: { to: [a@example.com], from: b@example.com, ${smtp} } }\ndead_man: { watchdog: "http://127.0.0.1:9/x" }`
-  const env = { ...vigil.env, PATH: `${bin}:/usr/bin:/bin` }
-  const doctor = (...words: string[]) =>
-    runProcess([process.execPath, join(REPO, 'cli/vigil.ts'), 'doctor', ...words], env)
-  const findings = async (extra: Record<string, string> = {}) => {
-    const run = await runProcess([process.execPath, join(REPO, 'cli/vigil.ts'), 'doctor', '--json'], {
-      ...env,
-      ...extra,
-    })
-    const { findings } = JSON.parse(run.stdout) as { findings: Array<Record<string, string>> }
-    return {
-      code: run.code,
-      said: findings.map(({ check, severity, what }) => `${check} ${severity} ${what}`),
-      stdout: run.stdout,
-    }
-  }
-  vigil.settings(good)
-  for (const job of ['refresh-tokens', 'fetch-quota', 'fetch-billing', 'janitor'])
-    expect([job, (await vigil.run(job)).code]).toEqual([job, 0])
-  // The dead man's switch of this home leads nowhere; the record is what counts here.
-  vigil.settings(good.split('\n')[0]!)
-  expect((await vigil.run('watchdog')).code).toBe(0)
-  vigil.settings(good)
-  return { vigil, mail, good, crontab, doctor, findings, bin }
-}
 
 /** Every path below, with what would change if it were written. */
 function tree(folder: string): string[] {
@@ -79,7 +27,7 @@ function tree(folder: string): string[] {
 }
 
 it('finds nothing in a good home, and leaves no trace in it', async () => {
-  const { vigil, doctor, findings } = await open()
+  const { vigil, doctor, findings } = await doctorHome()
   const before = tree(join(vigil.home, '.claude'))
   const requests = vigil.standIn.requests.length
   expect(await findings()).toMatchObject({ code: 0, said: [] })
@@ -93,7 +41,7 @@ it('finds nothing in a good home, and leaves no trace in it', async () => {
 })
 
 it('finds each fault', async () => {
-  const { vigil, mail, good, crontab, findings, bin } = await open()
+  const { vigil, mail, good, crontab, findings, bin } = await doctorHome()
   const only = async (what: RegExp, extra: Record<string, string> = {}) => {
     const { said, stdout } = await findings(extra)
     expect(said).toEqual([expect.stringMatching(what)])
@@ -165,7 +113,7 @@ it('finds each fault', async () => {
 })
 
 it('--fix closes what is open and takes away cut writes; the rest is told', async () => {
-  const { vigil, doctor, findings } = await open()
+  const { vigil, doctor, findings } = await doctorHome()
   const old = join(vigil.paths.slots, '.slot-1.json.4190000.1.vigil-tmp')
   writeFileSync(old, 'x', { mode: 0o600 })
   utimesSync(old, Date.now() / 1000 - 7200, Date.now() / 1000 - 7200)
@@ -198,7 +146,7 @@ it.each([
   [6, 'clock error the clock of this machine is wrong: ', 'min behind'],
   [-2, 'clock warning the clock of this machine is off', 'min ahead of'],
 ])('sees a clock by an answer that is %i min off, until another one is not', async (minutes, what, evidence) => {
-  const { vigil, findings } = await open()
+  const { vigil, findings } = await doctorHome()
   const ask = async () => {
     for (const name of readdirSync(vigil.paths.slots)) rmSync(join(vigil.paths.slots, name))
     expect((await vigil.run('fetch-quota')).code).toBe(0)
@@ -215,7 +163,7 @@ it.each([
 })
 
 it('fits into 40 columns', async () => {
-  const { vigil, findings } = await open()
+  const { vigil, findings } = await doctorHome()
   cpSync(join(vigil.dir(1), '.credentials.json'), join(vigil.dir(0), '.credentials.json'))
   expect((await findings()).code).toBe(1)
   const run = await runProcess([process.execPath, join(REPO, 'cli/vigil.ts'), 'doctor'], {
@@ -226,6 +174,6 @@ it('fits into 40 columns', async () => {
 })
 
 it.each([[['--nope']], [['more']]])('%j is wrong usage', async words => {
-  const { doctor } = await open()
+  const { doctor } = await doctorHome()
   expect(await doctor(...words)).toMatchObject({ code: 64, stdout: '' })
 })

@@ -9,7 +9,7 @@ import {
   type SeenDisk,
   type SeenPath,
 } from '../../../lib/doctor/check-files.ts'
-import { checkLogins, checkOverrides, type SeenLogin } from '../../../lib/doctor/check-logins.ts'
+import { checkConfigDir, checkLogins, checkOverrides, type SeenLogin } from '../../../lib/doctor/check-logins.ts'
 import { checkPrograms, type SeenPrograms } from '../../../lib/doctor/check-programs.ts'
 import { checkRivals, checkRuns, checkSchedule, type SeenSchedule } from '../../../lib/doctor/check-schedule.ts'
 import { checkPersonsFiles, checkSecrets } from '../../../lib/doctor/check-settings.ts'
@@ -161,6 +161,14 @@ describe('a login', () => {
     ],
   ])('with %o: %s', (change, severity, what, remedy) => {
     expect(said(checkLogins([{ ...login, ...change }], NOW))).toEqual([[severity, `work: ${what}`, remedy]])
+  })
+  it.each([
+    ['account', '~/.claude-work', null],
+    ['nobody', '~/my logins', "vigil accounts add ~/'my logins'"],
+    ['default', '~/.claude', "unset CLAUDE_CONFIG_DIR   # and take it out of your shell's start files"],
+  ] as const)('in the directory of %s, which %s is by the variable: %j', (isOf, shown, remedy) => {
+    expect(checkConfigDir(null)).toEqual([])
+    expect(checkConfigDir({ shown, isOf }).map(finding => finding.remedy)).toEqual(remedy === null ? [] : [remedy])
   })
   it('is left aside by Claude Code where a variable says so', () => {
     expect(checkOverrides([])).toEqual([])

@@ -215,7 +215,7 @@ test('that this runs at all is what WatchdogMissing asks', () => {
 test.each([
   ['5 min', 5 * MINUTE_MS, 'ok'],
   ['a little more', 5 * MINUTE_MS + 1, 'bad'],
-])('WatchdogMissing: a checkout that was gone for %s: %s', (_name, goneMs, verdict) => {
+])('WatchdogMissing: a checkout that was gone for %s', (_name, goneMs, verdict) => {
   const gone = { from: NOW - HOUR_MS, until: NOW - HOUR_MS + goneMs }
   const fact = factOf(sightOf({ gone }), 'WatchdogMissing')
   expect([fact.verdict, fact.since]).toEqual([verdict, verdict === 'bad' ? NOW - HOUR_MS : null])
