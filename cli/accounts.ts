@@ -8,7 +8,8 @@ import { painter, truncate } from '../lib/screen/ansi.ts'
 import { ago } from '../lib/screen/times.ts'
 import { type Environment, readEnvironment } from '../lib/settings.ts'
 import { SettingsError } from '../lib/settings-defaults.ts'
-import { editRegistry, readRegistry, writeFirstRegistry } from '../lib/store/accounts.ts'
+import { readRegistry } from '../lib/store/accounts.ts'
+import { editRegistry, writeFirstRegistry } from '../lib/store/change-accounts.ts'
 
 const FAILED = 1
 const WRONG_USAGE = 64

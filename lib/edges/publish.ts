@@ -10,6 +10,7 @@ import {
   fsync,
   fsyncSync,
   ftruncateSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -191,7 +192,7 @@ export async function syncDirectory(directory: string, path: string, blocking = 
 
 function resolveTarget(path: string): string {
   try {
-    return realpathSync(path)
+    return lstatSync(path).isSymbolicLink() ? realpathSync(path) : path
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return path
     throw new PublishError(path, error)

@@ -1,7 +1,8 @@
 // Which accounts there are: the registry, or, where there is none yet, the logins that the home folder holds.
 import { loginCommand, tildePath } from '../domain/account.ts'
 import type { Paths } from '../paths.ts'
-import { readRegistry, writeFirstRegistry } from '../store/accounts.ts'
+import { readRegistry } from '../store/accounts.ts'
+import { writeFirstRegistry } from '../store/change-accounts.ts'
 import type { CopiedLogin } from './discover-logins.ts'
 
 type Registry = NonNullable<Awaited<ReturnType<typeof readRegistry>>>

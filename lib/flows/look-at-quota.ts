@@ -17,7 +17,7 @@ import {
 } from '../domain/slot.ts'
 import { existsSync, readdirSync, statSync } from '../edges/fs.ts'
 import type { Run } from '../job.ts'
-import { readIdentity } from '../store/identity.ts'
+import { readIdentity } from '../store/accounts.ts'
 import { readSlot } from '../store/quota.ts'
 import { CRON_PERIOD_MS } from '../timings.ts'
 

@@ -8,7 +8,7 @@ import { checkedOwner, clockError, type Slot, takenOver } from '../domain/slot.t
 import { inParallel } from '../edges/in-parallel.ts'
 import type { Run } from '../job.ts'
 import type { UsageAnswer } from '../sources/usage-endpoint.ts'
-import { readIdentity } from '../store/identity.ts'
+import { readIdentity } from '../store/accounts.ts'
 import { updateSlot } from '../store/quota.ts'
 import { QUOTA_CONCURRENCY, RENEW_AGAIN_AFTER_MS, USAGE_TIMEOUT_MS, VERSION } from '../timings.ts'
 import {

@@ -3,7 +3,7 @@ import type { Account } from '../domain/account.ts'
 import type { Paid, SourceReport } from '../domain/billing.ts'
 import { belongsTo } from '../domain/quota.ts'
 import type { Run } from '../job.ts'
-import { readIdentity } from '../store/identity.ts'
+import { readIdentity } from '../store/accounts.ts'
 import { readSlot } from '../store/quota.ts'
 
 /** Real money, from what fetch-quota last measured; only in dollars, since budgets are. */

@@ -6,7 +6,6 @@ import { type LoginPlan, type LoginState, planLogin, withLook } from '../domain/
 import { type AccountResult, type FailureClass, resultOfError } from '../domain/run-record.ts'
 import type { ClaudeLockBusy } from '../edges/claude-locks.ts'
 import type { Run } from '../job.ts'
-import { setStanding } from '../store/accounts.ts'
 import { fingerprint, listPointers, loginKey, readLoginState, saveLoginState } from '../store/login-states.ts'
 import { openCredentialStore } from './open-credential-store.ts'
 
@@ -110,6 +109,7 @@ export async function applyStanding(account: Account, standing: 'active' | JobRe
     standing === 'active'
       ? { status: 'active' as const }
       : { status: 'inactive' as const, reason: standing, since: new Date(now).toISOString() }
+  const { setStanding } = await import('../store/change-accounts.ts')
   const outcome = await setStanding(run.paths, run.job, now, account.slot, account.configDir, change)
   run.log(
     'info',

@@ -22,7 +22,8 @@ import { tryLock } from '../../../lib/edges/kernel-lock.ts'
 import type * as publishing from '../../../lib/edges/publish.ts'
 import { type Paths, pathsFor } from '../../../lib/paths.ts'
 import { SettingsError } from '../../../lib/settings-defaults.ts'
-import { readRegistry, setStanding, writeFirstRegistry } from '../../../lib/store/accounts.ts'
+import { readRegistry } from '../../../lib/store/accounts.ts'
+import { setStanding, writeFirstRegistry } from '../../../lib/store/change-accounts.ts'
 
 /** What an editor does while a change is under way: called when the new text is on the disk but not in place. */
 const editor = vi.hoisted(() => ({ save: () => {} }))
@@ -323,7 +324,7 @@ describe('setting the standing of an account', () => {
     chmodSync(paths.accounts, mode)
     const script = `
       process.umask(0o077)
-      const { setStanding } = await import(${JSON.stringify(join(root, 'lib/store/accounts.ts'))})
+      const { setStanding } = await import(${JSON.stringify(join(root, 'lib/store/change-accounts.ts'))})
       console.log(await setStanding(JSON.parse(process.argv[1]), 'test', 0, 'slot-1', process.argv[2], ${JSON.stringify(EXPIRED)}))`
     const words = ['--input-type=module', '-e', script, JSON.stringify(paths), dirOf('slot-1')]
     const { stdout } = await promisify(execFile)(node, words)
@@ -417,7 +418,7 @@ describe('setting the standing of an account', () => {
     write(`accounts:\n${sections.join('')}`)
     // Each changes its own account to and fro and ends with it inactive, for a reason that names the round.
     const script = `
-      const { setStanding } = await import(${JSON.stringify(join(root, 'lib/store/accounts.ts'))})
+      const { setStanding } = await import(${JSON.stringify(join(root, 'lib/store/change-accounts.ts'))})
       const [paths, slot, dir] = [JSON.parse(process.argv[1]), process.argv[2], process.argv[3]]
       process.stdin.once('data', async () => {
         for (let round = 0; round < 8; round++) {

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { readIdentity } from '../../../lib/store/identity.ts'
+import { readIdentity } from '../../../lib/store/accounts.ts'
 
 const oauthAccount = {
   accountUuid: '11111111-1111-4111-8111-111111111111',
