@@ -67,6 +67,14 @@ const StatusAccount = v.object({
 })
 export type StatusAccount = v.InferOutput<typeof StatusAccount>
 
+const StatusSession = v.object({
+  session: said(v.string(), 'the beginning of its id'),
+  slot: said(v.string(), 'the account that it runs on'),
+  folder: said(v.nullable(v.string()), 'the last part of the folder that it works in'),
+  seen_at: time('when its status line was last called'),
+})
+export type StatusSession = v.InferOutput<typeof StatusSession>
+
 const usd = (text: string) => said(v.nullable(v.number()), `${text} (USD; null = unknown, never 0)`)
 const budget = (text: string) =>
   said(v.object({ limit_usd: usd('the budget'), used_percent: v.nullable(v.number()) }), text)
@@ -154,6 +162,10 @@ export const Status = v.pipe(
     }),
     current: said(v.nullable(v.string()), 'the slot that new sessions use'),
     accounts: v.array(StatusAccount),
+    left_behind: said(
+      v.array(StatusSession),
+      'sessions seen in the last half hour on an account that failover left and that is not renewed yet, the latest first',
+    ),
     billing: said(v.nullable(StatusBilling), 'null = never measured, or not readable'),
     jobs: v.array(StatusJob),
     alerts: StatusAlerts,

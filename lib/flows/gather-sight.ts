@@ -39,7 +39,7 @@ export async function gatherSight(
     now,
     settings: inForce,
     settingsProblem,
-    failover: inForce.failover.enabled ? await seeFailover(paths) : null,
+    failover: inForce.failover.enabled ? await seeFailover(paths, now) : null,
     registryProblem: registryError && problemOf(registryError, paths.accounts, paths),
     still,
     ...ofAccounts,
@@ -76,12 +76,16 @@ async function seen(paths: Paths, settings: Settings, now: number) {
 }
 
 /** Loaded only where it is on: a look mostly has nothing of it to read. */
-async function seeFailover(paths: Paths): Promise<Sight['failover']> {
+async function seeFailover(paths: Paths, now: number): Promise<Sight['failover']> {
   const { NO_FAILOVER } = await import('../domain/failover-state.ts')
   const { readFailover } = await import('../store/failover.ts')
   const reading = tolerant(() => readFailover(paths))
   const state = reading.state === 'present' ? reading.value : reading.state === 'absent' ? NO_FAILOVER : null
-  return { enabled: true, state }
+  const { newsOf } = await import('../watchdog/failover-facts.ts')
+  const swap = newsOf(state, now)
+  if (swap === null) return { enabled: true, state }
+  const { whoStays } = await import('./look-at-sessions.ts')
+  return { enabled: true, state, staying: whoStays(paths, swap.from, now) }
 }
 
 async function keepIfStill(paths: Paths, sight: Sight, stamps: Stamps, rules: string): Promise<void> {

@@ -21,8 +21,7 @@ import {
 import type { Paths } from '../paths.ts'
 import { loadSettings, type Settings } from '../settings.ts'
 import { DEFAULT_SETTINGS, SettingsError } from '../settings-defaults.ts'
-import { readRegistry } from '../store/accounts.ts'
-import { readIdentity } from '../store/identity.ts'
+import { readIdentity, readRegistry } from '../store/accounts.ts'
 import { readMergedCache } from '../store/quota.ts'
 import { lookAtAccounts } from './look-at-accounts.ts'
 import { lookAtAlerts } from './look-at-alerts.ts'
@@ -69,11 +68,18 @@ export async function gatherStatus(paths: Paths, now: number): Promise<Status> {
     pool: await judge({ paths, registry, settings, facts, measured }),
     current: known.current,
     accounts,
+    left_behind: settings.failover.enabled ? await leftBehind(paths, known.current, now) : [],
     billing,
     jobs: jobs.map(({ job }) => job),
     alerts: lookAtAlerts(paths, now),
     problems: sortProblems(problems),
   }
+}
+
+/** Loaded only where failover is on. */
+async function leftBehind(paths: Paths, current: string | null, now: number): Promise<Status['left_behind']> {
+  const { lookAtSessions } = await import('./look-at-sessions.ts')
+  return lookAtSessions(paths, current, now).map(({ seenAt, ...session }) => ({ ...session, seen_at: seenAt }))
 }
 
 /** The settings and the accounts file, read without a trace; each that is wrong is a problem with all its lines. */

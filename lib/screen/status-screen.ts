@@ -1,4 +1,5 @@
 // `vigil status` for a person: the verdict first, then each account with its windows, the jobs, and what to do. Pure.
+import { nameSessions } from '../domain/session.ts'
 import {
   type Problem,
   SEVERITIES,
@@ -6,6 +7,7 @@ import {
   type StatusAccount,
   type StatusAlerts,
   type StatusJob,
+  type StatusSession,
 } from '../domain/status.ts'
 import { displayWidth, flow, padEnd, type Style, wrapCommand, wrapWords } from './ansi.ts'
 import { billingLines } from './billing-lines.ts'
@@ -61,6 +63,11 @@ function accountBlocks(status: Status, look: Look): string[][] {
       .flatMap(problem => problemLines(problem, look, indent, account.standing === 'inactive')),
     ...rows.get(account.slot)!.flatMap(row => rowLines(row, grid, look)),
     ...tryLines(account, look, indent),
+    ...sessionLines(
+      status.left_behind.filter(({ slot }) => slot === account.slot),
+      look,
+      indent,
+    ),
   ])
 }
 
@@ -107,6 +114,14 @@ function factsOf(account: StatusAccount, isCurrent: boolean, { paint, signs, clo
     facts.push(paint(`login until ${wallDate(account.login_ends_at, clock)}`, 'dim'))
   }
   return facts
+}
+
+/** They stay where they began, so only a person can take them to another account. */
+function sessionLines(sessions: readonly StatusSession[], { say, paint, width }: Look, indent: string): string[] {
+  if (sessions.length === 0) return []
+  const names = nameSessions(sessions.map(({ seen_at: seenAt, ...session }) => ({ ...session, seenAt })))
+  const count = sessions.length === 1 ? '1 session still runs' : `${sessions.length} sessions still run`
+  return wrapWords(`${count} here: ${say(names)}`, width - indent.length).map(line => indent + paint(line, 'yellow'))
 }
 
 /** Why the figures are no newer, where they are not fresh. */

@@ -94,8 +94,15 @@ function keepHealth({ paths, gathered, input, now }: Afterwards): null {
     context_free_tokens: glance.context?.freeTokens ?? null,
     cost_usd: numberIn(fieldsOf(told['cost'])['total_cost_usd'], 0, 1e6),
     version: wordOf(told['version']),
+    folder: shownFolder(folderOf(told), paths.home),
   })
   return null
+}
+
+/** Its last part: where it lies is nobody's business, and the home folder is named after a person. */
+function shownFolder(folder: string | null, home: string): string | null {
+  if (folder === null || folder === home) return folder && '~'
+  return wordOf(folder.replace(/\/+$/, '').split('/').at(-1))
 }
 
 /** Whole or not at all. Not synced: it is a cache, and a sync costs more than the line. */

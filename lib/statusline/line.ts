@@ -140,7 +140,7 @@ export function segmentsOf(glance: Glance, settings: StatuslineSettings): Segmen
     five_hour: () => windowSegment(signs.five_hour, glance.fiveHour, glance.now, signs, settings, 75, shortTime),
     block: () => blockSegment(glance.billing, glance.now, signs, settings),
     git: () => gitSegment(glance.git, signs),
-    account: () => accountSegment(glance, signs),
+    account: () => accountSegment(glance, signs, settings),
     alerts: () => alertsSegment(glance.alerts, signs),
     watchdog: () => watchdogSegment(glance.watchdogSilentMs, signs),
   }
@@ -227,19 +227,30 @@ function gitSegment(git: Glance['git'], signs: Signs) {
   }
 }
 
-function accountSegment({ account, pool }: Glance, signs: Signs) {
+function accountSegment({ account, pool, weekly, fiveHour }: Glance, signs: Signs, { levels }: StatuslineSettings) {
   if (account === null) return null
   const { slot, standing, current } = account
   const login = standing === 'needsLogin'
   const paused = standing === 'paused' ? '(paused)' : ''
   const to = current === null ? '' : `${signs.to}${cut(current, 16)}`
+  // New sessions have left the account of this one, and it has hardly anything to go on with.
+  const isLeft = current !== null && [weekly, fiveHour].some(figure => isAtTop(figure, levels))
   const name = `${login ? signs.login : signs.account}${cut(slot, 16)}${paused}${to}`
   return {
     text: pool === null ? name : `${name} ${pool.usable}/${pool.all}`,
     short: name,
-    colour: login ? ('red' as const) : pool !== null && pool.usable < pool.all ? ('yellow' as const) : null,
-    weight: login ? 97 : current === null ? 50 : 65,
+    colour:
+      login || isLeft
+        ? ('red' as const)
+        : current !== null || (pool !== null && pool.usable < pool.all)
+          ? ('yellow' as const)
+          : null,
+    weight: login ? 97 : isLeft ? 96 : current === null ? 50 : 65,
   }
+}
+
+function isAtTop(figure: Figure, levels: readonly number[]): boolean {
+  return figure.mark !== 'absent' && figure.usedPercent >= (levels.at(-1) ?? 100)
 }
 
 const SEVERITY_COLOURS = { critical: 'red', warning: 'yellow', info: 'cyan' } as const

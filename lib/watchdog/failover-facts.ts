@@ -1,5 +1,6 @@
 // What failover did, wanted and could not, or has nothing left for: SwapMade, SwapBlocked, PoolExhausted.
 import type { Fact } from '../domain/alert.ts'
+import type { FailoverState } from '../domain/failover-state.ts'
 import { MINUTE_MS } from '../timings.ts'
 import { bad, minuteOf, ok, statesOf, unknown } from './make-fact.ts'
 import type { Sight } from './sight.ts'
@@ -16,13 +17,18 @@ export function failoverFacts(sight: Sight): Fact[] {
   return [...swapsMade(sight), swapBlocked(sight), poolExhausted(sight)]
 }
 
+/** The last swap, while it is to be told. */
+export function newsOf(state: FailoverState | null, now: number): FailoverState['lastSwap'] {
+  const last = state?.lastSwap ?? null
+  return last !== null && now - last.at < NEWS_MS && last.at <= now + NEWS_MS ? last : null
+}
+
 function swapsMade({ failover, states, now }: Sight): Fact[] {
-  const last = failover?.state?.lastSwap ?? null
-  const isNews = last !== null && now - last.at < NEWS_MS && last.at <= now + NEWS_MS
+  const last = newsOf(failover?.state ?? null, now)
   const over = statesOf(states, 'SwapMade')
-    .filter(({ labels }) => !isNews || labels['from'] !== last.from || labels['to'] !== last.to)
+    .filter(({ labels }) => last === null || labels['from'] !== last.from || labels['to'] !== last.to)
     .map(({ labels }) => ok('SwapMade', labels, 'it is made and told'))
-  if (!isNews) return over
+  if (last === null) return over
   const { from, to, reason, at } = last
   return [
     bad(
@@ -33,7 +39,7 @@ function swapsMade({ failover, states, now }: Sight): Fact[] {
         summary: `new sessions use ${to} now, no longer ${from}`,
         details: [reason],
         remedy: `vigil accounts use ${from}`,
-        affects: `sessions that run already stay on ${from}`,
+        affects: `sessions that run already stay on ${from}${failover?.staying ? `; ${failover.staying}` : ''}`,
         since: at,
       },
     ),
@@ -41,18 +47,26 @@ function swapsMade({ failover, states, now }: Sight): Fact[] {
   ]
 }
 
-function swapBlocked({ failover, now }: Sight): Fact {
-  const { standing, refused, lastTryAt } = failover!.state!
-  const unproven = Object.entries(refused).find(([, until]) => now < until)?.[0]
+function swapBlocked(sight: Sight): Fact {
+  const { standing, refused, lastTryAt, lastSwap } = sight.failover!.state!
   if (standing?.do === 'blocked') {
     const { reason, since } = standing
-    return bad('SwapBlocked', {}, { ...WANTED, summary: `no account can be switched to: ${reason}`, since })
+    const summary = `no account can be switched to: ${reason}`
+    return bad('SwapBlocked', {}, { ...WANTED, summary, since: firstOf(sight, 'SwapBlocked', since) })
   }
-  if (unproven !== undefined && standing?.code === 'cooldown') {
+  const unproven = Object.entries(refused).find(([, until]) => sight.now < until)?.[0]
+  const isPutBack = lastTryAt !== null && lastTryAt !== lastSwap?.at
+  // The poll that decided on it says `swap` until the next one waits.
+  if (unproven !== undefined && isPutBack && (standing?.code === 'cooldown' || standing?.do === 'swap')) {
     const summary = `a switch to ${unproven} was put back: its login could not be proven`
-    return bad('SwapBlocked', {}, { ...WANTED, summary, since: lastTryAt })
+    return bad('SwapBlocked', {}, { ...WANTED, summary, since: firstOf(sight, 'SwapBlocked', lastTryAt) })
   }
   return ok('SwapBlocked', {}, standing?.reason ?? 'failover has not looked yet')
+}
+
+/** One trouble, though what stands in the way becomes another. */
+function firstOf({ states }: Sight, name: 'SwapBlocked' | 'PoolExhausted', since: number): number {
+  return Math.min(since, ...statesOf(states, name).map(state => state.since))
 }
 
 const WANTED = {
@@ -61,8 +75,8 @@ const WANTED = {
   affects: 'new sessions use an account that is used up, or nearly',
 }
 
-function poolExhausted({ failover }: Sight): Fact {
-  const { standing } = failover!.state!
+function poolExhausted(sight: Sight): Fact {
+  const { standing } = sight.failover!.state!
   if (standing?.do !== 'exhausted') return ok('PoolExhausted', {}, standing?.reason ?? 'failover has not looked yet')
   const { reason, since, recoversAt } = standing
   const next =
@@ -76,7 +90,7 @@ function poolExhausted({ failover }: Sight): Fact {
       details: reason.split('; '),
       remedy: 'vigil status',
       affects: 'every new session',
-      since,
+      since: firstOf(sight, 'PoolExhausted', since),
     },
   )
 }

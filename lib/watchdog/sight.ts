@@ -76,7 +76,12 @@ export interface Sight {
    */
   still: boolean
   /** null or absent: nothing of failover is known, for it is off. */
-  failover?: { enabled: boolean; state: FailoverState | null } | null
+  failover?: {
+    enabled: boolean
+    state: FailoverState | null
+    /** Who runs on the account that was left last, in words; looked for only while that is news. */
+    staying?: string | null
+  } | null
   /** Empty too where the registry cannot be used; then `registryProblem` says so. */
   accounts: SeenAccount[]
   /** The slot that new sessions use. */

@@ -109,6 +109,7 @@ export function statusOf(change: Partial<Status> = {}): Status {
     pool: { verdict: 'usable', reason: 'the only account has room', recovers_at: null, remedy: null },
     current: 'slot-1',
     accounts: [accountOf()],
+    left_behind: [],
     jobs: [jobOf('refresh-tokens'), jobOf('fetch-quota', { last_success_at: NOW - 3 * MINUTE_MS })],
     billing: null,
     alerts: { firing: [], waiting: {}, broken_channels: [], silenced: [], last_looked_at: NOW - MINUTE_MS },

@@ -101,6 +101,10 @@ const anyStatus: fc.Arbitrary<Status> = fc.record({
   }),
   current: orNull(fc.constant('slot-1')),
   accounts: fc.array(account, { maxLength: 4 }),
+  left_behind: fc.array(
+    fc.record({ session: words, slot: fc.constantFrom('slot-1', 'slot-2'), folder: orNull(words), seen_at: time }),
+    { maxLength: 9 },
+  ),
   billing: orNull(billing),
   jobs: fc.array(job, { maxLength: 3 }),
   alerts: fc.record({
