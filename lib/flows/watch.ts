@@ -6,7 +6,7 @@ import { lastKnownChannels, loadDelivery } from '../settings.ts'
 import { type LoadedAlerts, loadAlerts, putAside, saveAlerts } from '../store/alerts.ts'
 import { readRunRecord } from '../store/runs.ts'
 import { CRON_PERIOD_MS } from '../timings.ts'
-import { awakeSinceAt, withoutSleep } from '../watchdog/clock.ts'
+import { awakeSinceAt } from '../watchdog/clock.ts'
 import { planDelivery } from '../watchdog/deliver.ts'
 import { type Decision, step, type WatchRules } from '../watchdog/step.ts'
 import { tolerant } from './look-at-jobs.ts'
@@ -35,8 +35,7 @@ export async function openWatch(run: Run): Promise<Watch> {
   const ranBefore = tolerant(() => readRunRecord(paths.runs, 'watchdog'))
   const known = ranBefore.state === 'present' && ranBefore.value.last_success_at !== null
   const intervalMs = CRON_PERIOD_MS.watchdog
-  const asLeft = loadAlerts(paths, known, now)
-  const loaded = { ...asLeft, file: withoutSleep(asLeft.file, now, intervalMs) }
+  const loaded = loadAlerts(paths, known, now)
   const { repeatEveryMs, quietHours } = alerts
   return {
     rules: { channels, repeatEveryMs, quietHours, intervalMs },

@@ -47,7 +47,7 @@ export function goneTime(
 /** The file as this moment has it. Time never runs backwards in it: after a step back all that is remembered moves along. */
 export function lookAtClock(file: AlertsFile, now: number, intervalMs: number): { file: AlertsFile; jump: Fact } {
   const backMs = file.lastRunAt === null ? 0 : Math.max(0, file.lastRunAt - now)
-  const moved = backMs > 0 ? rebased(file, backMs) : file
+  const moved = backMs > 0 ? rebased(file, backMs) : withoutSleep(file, now, intervalMs)
   const jump: Fact = {
     name: 'ClockJump',
     labels: {},

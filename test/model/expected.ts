@@ -9,11 +9,13 @@ import {
   type Severity,
 } from '../../lib/domain/alert.ts'
 import { ALERT_RULES } from '../../lib/domain/alert-rules.ts'
-import { advance, isOn, newTruth, noteFlapping, noteMuting, type Truth } from './truth.ts'
+import { advance, isOn, newTruth, noteFlapping, noteMuting, noteSleep, type Truth } from './truth.ts'
 import type { RunSeen } from './world.ts'
 
 /** The longest pause between tries is 30 min, and its jitter: more runs than that without a try are a loss. */
 const LONGEST_RETRY_RUNS = 46
+/** More than three minutes between two looks are a sleep. */
+const LONGEST_LOOK_MS = 3 * 60_000
 /** What was not yet tried goes at once, but for a run or two that die. */
 const LONGEST_FIRST_RUNS = 4
 
@@ -53,8 +55,10 @@ export function createExpectations(channels: readonly ChannelSpec[], repeatEvery
 
   /** A run whose states were written. @param isOpen whether a channel would take a message of this severity now */
   function saw(found: readonly Fact[], now: number, seen: RunSeen, isOpen: IsOpen): void {
-    mono += lastAt === null ? 0 : now - lastAt
+    const gapMs = lastAt === null ? 0 : now - lastAt
+    mono += gapMs
     lastAt = now
+    if (gapMs > LONGEST_LOOK_MS) for (const truth of truths.values()) noteSleep(truth, gapMs)
     const ended = new Set<Truth>()
     const move = (fact: Fact) => {
       const key = alertKey(fact)

@@ -40,6 +40,7 @@ const CAUGHT_BY: Record<string, string> = {
   'never flaps': 'flapping',
   'keeps quiet of a broken channel': 'broken',
   'says nothing of what it cannot see': 'no-data',
+  'counts a sleep as time out of sight': 'no-data',
   'is content without a confirmation': 'no-confirmed',
   'forgets the other channels when one takes it': 'dropped',
   'sends before it is time': 'too-early',

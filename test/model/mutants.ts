@@ -205,6 +205,14 @@ export const OWN: Record<string, Mutant> = {
   'says nothing of what it cannot see': real => ({
     step: (file, facts, now, rules) => real.step({ ...file, unseen: {} }, facts, now, rules),
   }),
+  'counts a sleep as time out of sight': real => ({
+    step(file, facts, now, rules) {
+      const gapMs = file.lastRunAt === null ? 0 : now - file.lastRunAt
+      const sleptMs = gapMs > 3 * rules.intervalMs ? gapMs : 0
+      const unseen = Object.entries(file.unseen).map(([key, since]) => [key, since - sleptMs])
+      return real.step({ ...file, unseen: Object.fromEntries(unseen) }, facts, now, rules)
+    },
+  }),
   'is content without a confirmation': real => ({
     step: (file, facts, now, rules) =>
       real.step(file, facts, now, {

@@ -13,7 +13,7 @@ import { ALERT_RULES } from '../../lib/domain/alert-rules.ts'
 import type { WatchRules } from '../../lib/watchdog/step.ts'
 import { checkPlan, checkRetry, hear, newEar, type SendMoment } from './received.ts'
 import { checkSelfFound } from './self-found.ts'
-import { advance, isSelfFound, newTruth, noteFlapping, noteMuting, rebase, type Truth } from './truth.ts'
+import { advance, isSelfFound, newTruth, noteFlapping, noteMuting, noteSleep, rebase, type Truth } from './truth.ts'
 import { violation } from './violation.ts'
 import { checkClock, checkOutbox, checkStates, checkTimes, earOf, isAcked, isSilenced, type Memory } from './written.ts'
 
@@ -63,7 +63,9 @@ function stepped(memory: Memory, before: AlertsFile, facts: readonly Fact[], aft
   if (memory.lastRunAt !== null && now > memory.lastRunAt) memory.mono += now - memory.lastRunAt
   memory.lastRunAt = now
   if (back) for (const truth of memory.truths.values()) rebase(truth, before.lastRunAt! - now)
-  const slept = before.lastRunAt === null || now - before.lastRunAt > 3 * rules.intervalMs
+  const gapMs = before.lastRunAt === null ? Number.POSITIVE_INFINITY : now - before.lastRunAt
+  const slept = gapMs > 3 * rules.intervalMs
+  if (slept && before.lastRunAt !== null) for (const truth of memory.truths.values()) noteSleep(truth, gapMs)
   memory.plainRuns = back || slept || isQuiet(rules, now) ? 0 : memory.plainRuns + 1
   advanceAll(memory, before, facts, now)
   const written = { before, after, now, back }

@@ -83,6 +83,11 @@ export function newTruth(key: string): Truth {
   }
 }
 
+/** While the machine slept nobody looked: that is no time in which it could not be seen. */
+export function noteSleep(truth: Truth, ms: number): void {
+  if (truth.unknownSinceMono !== null) truth.unknownSinceMono += ms
+}
+
 /** One key, one run. An absent fact of a key that is alive is `unknown`. */
 export function advance(truth: Truth, fact: Fact | undefined, now: number, mono: number): void {
   const rule = ALERT_RULES[(fact?.name ?? truth.key.split('{')[0]) as Fact['name']]
