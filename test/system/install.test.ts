@@ -7,13 +7,14 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   statSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it, type TestContext } from 'vitest'
-import { cronLine, EXAMPLE_PLACE, type Place, startScript } from '../../lib/install/start-script.ts'
+import { cronLine, DAILY_AT, EXAMPLE_PLACE, type Place, startScript } from '../../lib/install/start-script.ts'
 import { systemdService, systemdTimer, unitName } from '../../lib/install/units.ts'
 import { CRON_PERIOD_MS, type JobName } from '../../lib/timings.ts'
 import { makeLogins, writeConfigDir } from '../../sandbox/sample-accounts.ts'
@@ -117,8 +118,21 @@ it.each([
 
 // ---- Debian's cron
 
-/** cron with a sendmail that keeps the mails, both in a mount namespace of their own: the machine's are not touched. */
-function startCronWithMail(test: TestContext): { mails(): string } {
+/** The time zone in which it is so late now. */
+function zoneWhereItIs(hour: number, minute: number): string {
+  const [, hours, minutes] = /T(\d\d):(\d\d)/.exec(new Date().toISOString())!
+  const day = 24 * 60
+  const aheadMinutes = ((hour * 60 + minute - (Number(hours) * 60 + Number(minutes)) + day + day / 2) % day) - day / 2
+  const offset = Math.abs(aheadMinutes)
+  // What POSIX puts there is how far it is behind.
+  return `<VGL>${aheadMinutes > 0 ? '-' : '+'}${Math.floor(offset / 60)}:${String(offset % 60).padStart(2, '0')}`
+}
+
+/**
+ * cron with a sendmail that keeps the mails, both in a mount namespace of their own: the machine's are not touched. It alone
+ * is in this time zone: it hands its jobs none of its variables.
+ */
+function startCronWithMail(test: TestContext, zone: string): { mails(): string } {
   const folder = sideFolder(test)
   const box = join(folder, 'mails.txt')
   const programs = join(folder, 'sbin')
@@ -135,7 +149,10 @@ function startCronWithMail(test: TestContext): { mails(): string } {
     '-c',
     'mount --bind "$1" /usr/sbin && exec /usr/sbin/cron -f',
   ]
-  const cron: ChildProcess = spawn('unshare', [...words, 'sh', programs], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const cron: ChildProcess = spawn('unshare', [...words, 'sh', programs], {
+    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', TZ: zone },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
   let said = ''
   cron.stderr!.setEncoding('utf8').on('data', chunk => {
     said += chunk
@@ -143,7 +160,21 @@ function startCronWithMail(test: TestContext): { mails(): string } {
   cron.once('exit', (code, signal) => {
     if (signal === null) throw new Error(`cron ended with ${code}: ${said}; does another one run here?`)
   })
-  test.onTestFinished(() => void cron.kill())
+  const spaceOf = (pid: number | string) => {
+    try {
+      return readlinkSync(`/proc/${pid}/ns/mnt`)
+    } catch {
+      return null // It ended meanwhile, or is none that root of this container may ask.
+    }
+  }
+  test.onTestFinished(async () => {
+    const space = spaceOf(cron.pid!)
+    expect(space).not.toBe(spaceOf('self'))
+    cron.kill()
+    // What it forked for a job outlives it, under its name, until that job is over.
+    const left = () => readdirSync('/proc').filter(pid => /^\d+$/.test(pid) && spaceOf(pid) === space)
+    await expect.poll(left, { timeout: 60_000, interval: 100 }).toEqual([])
+  })
   return { mails: () => readFileSync(box, 'utf8') }
 }
 
@@ -228,12 +259,18 @@ it('cron runs the installed lines; a checkout that is moved away is told within 
   crontab(['-'], `${crontab(['-l'])}* * * * * env >below.txt\n`)
 
   const installedAt = Date.now()
-  const { mails } = startCronWithMail(test)
+  // Three minutes in which each job has its turn, whatever time it is: also the one that has it once a day.
+  const { mails } = startCronWithMail(test, zoneWhereItIs(DAILY_AT.hour, DAILY_AT.minute - 2))
   const everyMinute = JOBS.filter(([, periodMs]) => periodMs === 60_000).map(([job]) => job)
   expect(everyMinute).toContain('watchdog')
   for (const job of everyMinute)
     await expect.poll(() => record(job)!.streak.count, SOME_MINUTES).toBeGreaterThanOrEqual(4)
-  for (const [job] of JOBS) expect(record(job)).toMatchObject({ outcome: 'ok', streak: { kind: 'ok' } })
+  for (const [job] of JOBS) {
+    // Each of the other three had its one turn, some seconds after the minute.
+    await expect.poll(() => record(job)!.streak.count, SOME_MINUTES).toBeGreaterThanOrEqual(2)
+    expect(record(job)).toMatchObject({ outcome: 'ok', streak: { kind: 'ok' } })
+    expect(record(job)!.started_at).toBeGreaterThan(installedAt)
+  }
   expect(record('watchdog')!.started_at - installedAt).toBeGreaterThan(120_000)
   const cronErr = join(claude, 'session-health', 'logs', 'cron.err')
   expect(readFileSync(cronErr, 'utf8')).toBe('')
