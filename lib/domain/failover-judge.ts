@@ -15,9 +15,10 @@ export type Judgement =
   | {
       /**
        * `spent`, `high`, `left`: for as long as its figures say. `inactive`, `paused`: a person is needed.
-       * `stale`, `unproven`, `refused`: it may have room, and that is not proven.
+       * `stale`, `unproven`, `refused`: it may have room, and that is not proven. `renewed`: nor is it, but the next figures,
+       * which are soon due, will tell.
        */
-      verdict: 'spent' | 'high' | 'left' | 'inactive' | 'paused' | 'stale' | 'unproven' | 'refused'
+      verdict: 'spent' | 'high' | 'left' | 'inactive' | 'paused' | 'stale' | 'unproven' | 'renewed' | 'refused'
       reason: string
       /** When it can be used again, ms; null = not known. */
       recoversAt: number | null
@@ -60,7 +61,8 @@ export function judgeAccount(
   const freshness = judgeFreshness(observation?.measuredAt ?? null, now, rules.freshness).state
   if (observation === null || freshness === 'absent') return not('unproven', 'was never measured')
   if (freshness !== 'fresh') return not('stale', 'has old figures only')
-  if (isOver(account, now)) return not('unproven', 'has a window that was reset since it was measured')
+  const over = overSince(account, now)
+  if (over !== null) return not('renewed', 'has a window that was reset since it was measured', over)
   const known = windows.flatMap(({ usedPercent }) => (usedPercent === null ? [] : [usedPercent]))
   if (known.length === 0) return not('unproven', 'has no figure that is known')
   const left = state.left[slot]
@@ -79,7 +81,10 @@ export function judgeAccount(
 export function showsRoom({ slot, observation, standing }: Candidate, now: number, rules: FailoverRules): boolean {
   if (observation === null) return false
   const account = { slot, standing, observation }
-  if (judgeFreshness(observation.measuredAt, now, rules.freshness).state !== 'fresh' || isOver(account, now))
+  if (
+    judgeFreshness(observation.measuredAt, now, rules.freshness).state !== 'fresh' ||
+    overSince(account, now) !== null
+  )
     return false
   const windows = lasting(account, now)
   const known = windows.filter(({ usedPercent }) => usedPercent !== null)
@@ -109,8 +114,10 @@ function lasting(account: Candidate, now: number): QuotaWindow[] {
   return wide(account).filter(({ resetsAt }) => resetsAt === null || resetsAt > now)
 }
 
-function isOver(account: Candidate, now: number): boolean {
-  return wide(account).some(({ resetsAt }) => resetsAt !== null && resetsAt <= now)
+/** The latest reset that its figures do not know of, ms; null = none. */
+function overSince(account: Candidate, now: number): number | null {
+  const resets = wide(account).flatMap(({ resetsAt }) => (resetsAt !== null && resetsAt <= now ? [resetsAt] : []))
+  return resets.length > 0 ? Math.max(...resets) : null
 }
 
 function isHigh(

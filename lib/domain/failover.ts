@@ -196,7 +196,9 @@ function decide(state: FailoverState, { current, accounts, now }: Poll, rules: F
   }
   const why = others.length === 0 ? ['there is no other account'] : others.map(({ judged: other }) => other.reason)
   const told = `${reason}; ${why.join('; ')}`
-  const blind = others.some(({ judged: other }) => ['stale', 'unproven', 'refused'].includes(other.verdict))
+  // What was exhausted stays so until figures prove the end: a reset alone would end it and call it blocked for minutes.
+  const unproven = ['stale', 'unproven', 'refused', ...(state.standing?.do === 'exhausted' ? [] : ['renewed'])]
+  const blind = others.some(({ judged: other }) => unproven.includes(other.verdict))
   if (code === 'high' || blind) return { do: 'blocked', code, reason: told }
   const recoveries = [judged, ...others.map(other => other.judged)].flatMap(one =>
     one.verdict !== 'usable' && one.recoversAt !== null ? [one.recoversAt] : [],

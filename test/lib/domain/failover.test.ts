@@ -229,6 +229,24 @@ describe('nothing left', () => {
     ]
     expect(poll(accounts).decision).toMatchObject({ do: 'exhausted', recoversAt: NOON + 2 * HOUR })
   })
+  it('stays so when a window was reset, until figures prove it', () => {
+    const accounts = (now: number, five: number, fiveResets = NOON + 2 * MINUTE) => [
+      account('a', { five: 100, fiveResets: NOON + 2 * HOUR }, now),
+      account('b', { five, fiveResets, measuredAt: NOON - MINUTE }),
+    ]
+    const { state } = poll(accounts(NOON, 100))
+    const at = (minutes: number, figures = accounts(NOON, 100)) =>
+      poll(figures, { state, now: NOON + minutes * MINUTE }).decision
+    expect(at(1)).toMatchObject({ do: 'exhausted', recoversAt: NOON + 2 * MINUTE })
+    expect(at(2)).toMatchObject({ do: 'exhausted', recoversAt: NOON + 2 * MINUTE })
+    expect(at(9)).toMatchObject({ do: 'exhausted' })
+    expect(at(10)).toMatchObject({ do: 'blocked', reason: expect.stringContaining('old figures') })
+    const measured = [
+      accounts(NOON, 100)[0]!,
+      account('b', { five: 0, fiveResets: null, measuredAt: NOON + 4 * MINUTE }),
+    ]
+    expect(at(5, measured)).toMatchObject({ do: 'swap', to: 'b' })
+  })
   it('is not said where only a level was reached', () => {
     const { decision } = poll([account('a', { five: 96 }), account('b', { five: 100 })])
     expect(decision).toMatchObject({ do: 'blocked', code: 'high' })

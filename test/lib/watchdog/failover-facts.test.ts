@@ -49,8 +49,20 @@ describe('failover', () => {
   })
   it('tells of a login that was not proven, until it is tried again', () => {
     const cooling = { ...standing('blocked').standing, do: 'stay' as const, code: 'cooldown' }
-    expect(told({ refused: { b: NOW + 1 }, standing: cooling })[0]).toBe('SwapBlocked bad')
-    expect(told({ refused: { b: NOW }, standing: cooling })[0]).toBe('SwapBlocked ok')
+    const deciding = { ...cooling, do: 'swap' as const, code: 'spent' }
+    const [lastTryAt, refused] = [NOW - MINUTE, { b: NOW + 1 }]
+    expect(told({ lastTryAt, refused, standing: cooling })[0]).toBe('SwapBlocked bad')
+    expect(told({ lastTryAt, refused, standing: deciding })[0]).toBe('SwapBlocked bad')
+    expect(told({ lastTryAt, refused: { b: NOW }, standing: cooling })[0]).toBe('SwapBlocked ok')
+    expect(told({ ...swap(MINUTE), lastTryAt, refused, standing: cooling })).toContain('SwapBlocked ok')
+  })
+  it('tells since when as long as it lasts, whatever stands in the way by now', () => {
+    const blocked = { ...NO_FAILOVER, ...standing('blocked') }
+    const states = [{ key: 'SwapBlocked', name: 'SwapBlocked', labels: {}, since: NOW - 9 * MINUTE }]
+    const since = (alive: object[]) =>
+      failoverFacts({ now: NOW, states: alive, failover: { enabled: true, state: blocked } } as unknown as Sight)[0]!
+        .since
+    expect([since(states), since([])]).toEqual([NOW - 9 * MINUTE, NOW - MINUTE])
   })
   it('tells that nothing is left, with the first recovery', () => {
     const [, exhausted] = found(standing('exhausted', NOW + 90 * MINUTE))
