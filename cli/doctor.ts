@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { checkChannels } from '../lib/doctor/check-channels.ts'
 import { checkClock } from '../lib/doctor/check-clock.ts'
 import { checkDisk, checkLeftovers, checkPermissions } from '../lib/doctor/check-files.ts'
+import { checkHooks } from '../lib/doctor/check-hooks.ts'
 import { checkConfigDir, checkLogins, checkOverrides } from '../lib/doctor/check-logins.ts'
 import { checkPrograms } from '../lib/doctor/check-programs.ts'
 import { checkRivals, checkRuns, checkSchedule } from '../lib/doctor/check-schedule.ts'
@@ -32,6 +33,7 @@ import {
   lookAtSecrets,
 } from './doctor-facts.ts'
 import { lookAtConfigDir, lookAtDisk, lookAtPaths, lookForLeftovers, lookForOverrides } from './doctor-files.ts'
+import { lookAtHooks } from './doctor-hooks.ts'
 
 const SECRET_MS = 10_000
 
@@ -85,6 +87,8 @@ async function examine(environment: Environment, scratch: string, now: number): 
   const wrongRegistry = await problemsOf(() => readRegistry(paths, 'leave'))
   const accounts = wrongRegistry.length > 0 ? [] : ((await readRegistry(paths, 'leave'))?.accounts ?? [])
   const settings = await loadDelivery(paths)
+  // Of that, the channels alone are what the file says.
+  const failoverOn = (await loadAllSettings(paths).catch(() => null))?.failover.enabled ?? false
   const secrets = {
     home: paths.home,
     fromEnv: secretFromEnv,
@@ -108,8 +112,9 @@ async function examine(environment: Environment, scratch: string, now: number): 
   await check('login', async () => checkLogins(await lookAtLogins(environment, accounts, scratch, now), now))
   await check('config_dir', () => checkConfigDir(lookAtConfigDir(secretFromEnv('CLAUDE_CONFIG_DIR'), paths, accounts)))
   await check('override', () => checkOverrides(lookForOverrides(secretFromEnv, paths, accounts)))
+  await check('hooks', () => checkHooks(lookAtHooks(paths, accounts), failoverOn))
   await check('schedule', async () => checkSchedule(await lookAtSchedule(environment, machine)))
-  await check('runs', () => checkRuns(lookAtJobs(paths, now, settings.failover.enabled).map(({ job }) => job)))
+  await check('runs', () => checkRuns(lookAtJobs(paths, now, failoverOn).map(({ job }) => job)))
   await check('rivals', async () => checkRivals(await listCommands(machine)))
   await check('channels', async () => checkChannels(await lookAtChannels(settings, machine, secrets), edit))
   await check('programs', () => checkPrograms(lookAtPrograms(childEnv['PATH']!, paths.home, pinnedNode())))

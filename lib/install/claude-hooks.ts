@@ -73,6 +73,16 @@ export function hookCommands(text: string): string[] {
   return refuse(text, false) === null ? ownHooks(text).map(({ command }) => command) : []
 }
 
+/** The path that it names, as a shell would read it; null = a name for the PATH, or more than one word. */
+export function programOfHook(command: string, home: string): string | null {
+  const [, word] = /^(.*?)['"]?\s+hook\s+stop-failure\s*$/.exec(command) ?? []
+  if (word === undefined) return null
+  const path = word.startsWith("'")
+    ? word.slice(1).replaceAll("'\\''", "'")
+    : word.replace(/^"/, '').replace(/^(?:~|\$HOME|\$\{HOME\})(?=\/)/, home)
+  return path.startsWith('/') ? path : null
+}
+
 /** Whether Claude Code calls any hook that stands there. */
 export function hooksAreOff(text: string): boolean {
   return rootOf(text) !== null && JSON.parse(text).disableAllHooks === true
