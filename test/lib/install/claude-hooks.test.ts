@@ -104,6 +104,17 @@ describe('the StopFailure hook', () => {
     }
   })
 
+  it('that stands there twice loses the one that leads elsewhere, which would fail in each session', () => {
+    const old = { hooks: [{ type: 'command', command: '/gone/bin/vigil hook stop-failure' }] }
+    for (const list of [
+      [ENTRY, old],
+      [old, ENTRY],
+    ]) {
+      const change = withHook(JSON.stringify({ hooks: { StopFailure: list } }), COMMAND)
+      expect(change).toMatchObject({ do: 'change', text: JSON.stringify({ hooks: { StopFailure: [ENTRY] } }) })
+    }
+  })
+
   it('takes out only what is ours, and leaves nothing empty that it made', () => {
     const { text, undo } = put('{\n  "hooks": {}\n}')
     const more = text.replace('"StopFailure": [', '"StopFailure": [\n      { "hooks": [{ "command": "mine" }] },')
