@@ -3,7 +3,7 @@
 import { resolve } from 'node:path'
 import { type Account, loginCommand, SLOT_PATTERN, standingOf, tildePath } from '../lib/domain/account.ts'
 import { expandHome, type Registry } from '../lib/domain/accounts-file.ts'
-import { ensurePrivateDir } from '../lib/edges/publish.ts'
+import { ensurePrivateDir } from '../lib/edges/fs.ts'
 import { painter, truncate } from '../lib/screen/ansi.ts'
 import { ago } from '../lib/screen/times.ts'
 import { type Environment, readEnvironment } from '../lib/settings.ts'

@@ -3,8 +3,7 @@
 import { realpathSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { tildePath } from '../lib/domain/account.ts'
-import { lstatSync, mkdirSync, readFileSync, statSync, unlinkSync } from '../lib/edges/fs.ts'
-import { publish } from '../lib/edges/publish.ts'
+import { lstatSync, mkdirSync, publish, readFileSync, statSync, unlinkSync } from '../lib/edges/fs.ts'
 import { agree } from './agree.ts'
 
 const FAILED = 1

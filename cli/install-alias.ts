@@ -1,8 +1,7 @@
 // `vigil install --alias` and `uninstall --alias`: `claude` in a person's shell starts Claude Code in the current account.
 import { join } from 'node:path'
 import { tildePath } from '../lib/domain/account.ts'
-import { readJson } from '../lib/edges/fs.ts'
-import { ensurePrivateDir, publish } from '../lib/edges/publish.ts'
+import { ensurePrivateDir, publish, readJson } from '../lib/edges/fs.ts'
 import { NO_FILE, withBlock, withoutBlock } from '../lib/install/crontab-text.ts'
 import { aliasLine, otherAlias, PROFILE_SHELLS, profilePath, shellNamed } from '../lib/install/shell-profile.ts'
 import type { Paths } from '../lib/paths.ts'

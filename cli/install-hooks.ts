@@ -2,8 +2,7 @@
 // failover at once that a session was turned away. All else in there stays, and all of it can be undone.
 import { join } from 'node:path'
 import { tildePath } from '../lib/domain/account.ts'
-import { readJson } from '../lib/edges/fs.ts'
-import { ensurePrivateDir, publish } from '../lib/edges/publish.ts'
+import { ensurePrivateDir, publish, readJson } from '../lib/edges/fs.ts'
 import { HookUndo, withHook, withoutHook } from '../lib/install/claude-hooks.ts'
 import type { Paths } from '../lib/paths.ts'
 import { loadSettings, readEnvironment } from '../lib/settings.ts'

@@ -2,8 +2,7 @@
 // Shows the difference, asks, writes whole files, and remembers what stood there, so that all of it can be undone.
 import { join } from 'node:path'
 import { tildePath } from '../lib/domain/account.ts'
-import { readJson } from '../lib/edges/fs.ts'
-import { ensurePrivateDir, publish } from '../lib/edges/publish.ts'
+import { ensurePrivateDir, publish, readJson } from '../lib/edges/fs.ts'
 import { withoutStatusLine, withStatusLine } from '../lib/install/claude-settings.ts'
 import type { Paths } from '../lib/paths.ts'
 import { readEnvironment } from '../lib/settings.ts'

@@ -2,7 +2,7 @@
 // clock. Each step is written so that a kill at any point leaves something for the watchdog to read.
 import { join } from 'node:path'
 import { type AccountResult, beginRecord, endRecord, judgeResults, type RunEnd } from './domain/run-record.ts'
-import { statSync } from './edges/fs.ts'
+import { ensurePrivateDir, makePrivate, NotDurableError, PublishError, statSync } from './edges/fs.ts'
 import {
   isSameProcess,
   type LockHolder,
@@ -11,7 +11,6 @@ import {
   tryLock,
   waitForLock,
 } from './edges/kernel-lock.ts'
-import { ensurePrivateDir, makePrivate, NotDurableError, PublishError } from './edges/publish.ts'
 import { redact } from './edges/redact.ts'
 import { logPath, type Paths } from './paths.ts'
 import { type Environment, loadSettings, readEnvironment, type Settings } from './settings.ts'

@@ -2,7 +2,7 @@
 
 import { dirname, isAbsolute, join } from 'node:path'
 import { tildePath } from './domain/account.ts'
-import { existsSync, lstatSync, readJson, readRegularFile, statSync } from './edges/fs.ts'
+import { ensurePrivateDir, existsSync, lstatSync, publish, readJson, readRegularFile, statSync } from './edges/fs.ts'
 import { type Paths, pathsFor } from './paths.ts'
 import { type AllSettings, DEFAULT_SETTINGS, Settings, SettingsError } from './settings-defaults.ts'
 import { VERSION } from './timings.ts'
@@ -185,7 +185,6 @@ async function keepSettings(paths: Paths, kept: KeptSettings, now: number): Prom
   const changedNs = BigInt(kept.seal.split(' ')[3]!)
   const nowNs = BigInt(now) * 1_000_000n
   if (nowNs - changedNs < SEAL_GRAIN_NS) return
-  const { ensurePrivateDir, publish } = await import('./edges/publish.ts')
   try {
     if (sealOf(paths) !== kept.seal) return
     ensurePrivateDir(dirname(paths.parsedSettings))

@@ -11,7 +11,7 @@ const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', '
  */
 export function resetTimeIn(text: string, now: number): number | null {
   const seconds = /limit reached\|(\d{10})\b/.exec(text)
-  if (seconds) return within(Number(seconds[1]) * 1000, now)
+  if (seconds) return asReset(Number(seconds[1]) * 1000, now)
   const said =
     /resets?(?: at)?\s+(?:([A-Za-z]{3})[a-z]*\.? (\d{1,2})(?:,| at)? )?(\d{1,2})(?::([0-5]\d))?\s?(am|pm)?(?:\s*\(([A-Za-z_]+(?:\/[A-Za-z_+-]+)*)\))?/i.exec(
       text,
@@ -30,10 +30,10 @@ export function resetTimeIn(text: string, now: number): number | null {
     if (n < 0) return null
     const years = [today.year, today.year + 1]
     const times = years.map(year => instantOf({ year, month: n + 1, day: Number(day) }, timeOfDay, zone))
-    return times.map(at => within(at, now)).find(at => at !== null) ?? null
+    return times.map(at => asReset(at, now)).find(at => at !== null) ?? null
   }
   const first = instantOf(today, timeOfDay, zone)
-  return within(first > now ? first : instantOf({ ...today, day: today.day + 1 }, timeOfDay, zone), now)
+  return asReset(first > now ? first : instantOf({ ...today, day: today.day + 1 }, timeOfDay, zone), now)
 }
 
 function hourOf(hour: number, half: string | undefined): number | null {
@@ -42,7 +42,8 @@ function hourOf(hour: number, half: string | undefined): number | null {
   return (hour % 12) + (half.toLowerCase() === 'pm' ? 12 : 0)
 }
 
-function within(at: number, now: number): number | null {
+/** null: it has passed, or is too far away for a reset. */
+export function asReset(at: number, now: number): number | null {
   return at > now && at - now <= FURTHEST_MS ? at : null
 }
 

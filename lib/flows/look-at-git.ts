@@ -1,8 +1,7 @@
 // How a repository stands, kept for status lines. Bounded, and without any lock of git's.
 import { dirname, join } from 'node:path'
-import { existsSync } from '../edges/fs.ts'
+import { ensurePrivateDir, existsSync, publish } from '../edges/fs.ts'
 import { tryLock } from '../edges/kernel-lock.ts'
-import { ensurePrivateDir, publish } from '../edges/publish.ts'
 import { runProgram } from '../edges/shell.ts'
 import type { Paths } from '../paths.ts'
 import { gitPath } from '../statusline/glance.ts'

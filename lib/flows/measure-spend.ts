@@ -16,8 +16,7 @@ import {
   spendOf,
   startOfLocalDay,
 } from '../domain/spend.ts'
-import { rmSync, statSync } from '../edges/fs.ts'
-import { ensurePrivateDir } from '../edges/publish.ts'
+import { ensurePrivateDir, rmSync, statSync } from '../edges/fs.ts'
 import { askBlocks, askDaily } from '../sources/ccusage.ts'
 import { findCcusage } from '../sources/ccusage-program.ts'
 import { pointAt } from '../store/narrow-folder.ts'

@@ -1,8 +1,16 @@
 // What a shell and a person find of the current account outside of claude-sessions.yaml: current.env and, on Linux, a link.
 import type { Account } from '../domain/account.ts'
 import { currentEnvText } from '../domain/switch.ts'
-import { readFileSync, readlinkSync, renameSync, symlinkSync } from '../edges/fs.ts'
-import { ensurePrivateDir, publish, stagingName, syncDirectory } from '../edges/publish.ts'
+import {
+  ensurePrivateDir,
+  publish,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  stagingName,
+  symlinkSync,
+  syncDirectory,
+} from '../edges/fs.ts'
 import type { Paths } from '../paths.ts'
 
 /** Each in one piece; what says so already is left alone. @throws Error where one cannot be written */

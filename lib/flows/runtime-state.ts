@@ -1,7 +1,7 @@
 // Writes runtime-state.yaml from what `vigil status` knows. Loaded only when something has changed.
 import { stringify } from 'yaml'
 import type { Status } from '../domain/status.ts'
-import { publish } from '../edges/publish.ts'
+import { publish } from '../edges/fs.ts'
 import { redactedJson } from '../edges/redact.ts'
 import type { Paths } from '../paths.ts'
 import { loadSettings } from '../settings.ts'

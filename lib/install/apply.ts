@@ -1,7 +1,6 @@
 // Reads what is installed, and makes it what a plan says. Each change is looked at again after it was made.
 import { dirname } from 'node:path'
-import { lstatSync, mkdirSync, readlinkSync, rmSync, symlinkSync } from '../edges/fs.ts'
-import { publish } from '../edges/publish.ts'
+import { lstatSync, mkdirSync, publish, readlinkSync, rmSync, symlinkSync } from '../edges/fs.ts'
 import { ask, type Machine, saidBy } from './machine.ts'
 import type { Installed, Plan } from './plan.ts'
 import { foundEntries } from './schedule-files.ts'

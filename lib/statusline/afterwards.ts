@@ -4,14 +4,16 @@ import {
   closeSync,
   existsSync,
   mkdirSync,
+  openNew,
   readdirSync,
   renameSync,
+  stagingName,
   statSync,
   unlinkSync,
   utimesSync,
   writeFileSync,
+  writeFully,
 } from '../edges/fs.ts'
-import { openNew, stagingName, writeFully } from '../edges/publish.ts'
 import { redact, redactedJson } from '../edges/redact.ts'
 import { logPath, type Paths } from '../paths.ts'
 import { CRON_PERIOD_MS, JOB_DEADLINE_MS, type JobName, MINUTE_MS, TERM_GRACE_MS } from '../timings.ts'

@@ -3,8 +3,16 @@
 import { dirname, join } from 'node:path'
 import { Account, type Identity, tildePath } from '../domain/account.ts'
 import type { Registry } from '../domain/accounts-file.ts'
-import { existsSync, lstatSync, readJson, readRegularFile, statSync, UnfitFileError } from '../edges/fs.ts'
-import { ensurePrivateDir, publish } from '../edges/publish.ts'
+import {
+  ensurePrivateDir,
+  existsSync,
+  lstatSync,
+  publish,
+  readJson,
+  readRegularFile,
+  statSync,
+  UnfitFileError,
+} from '../edges/fs.ts'
 import type { Paths } from '../paths.ts'
 import { SettingsError } from '../settings-defaults.ts'
 import { VERSION } from '../timings.ts'

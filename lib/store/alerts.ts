@@ -1,8 +1,7 @@
 // alerts.json: what fires and what is promised, in one file and one durable write.
 import { basename, dirname } from 'node:path'
 import { AlertsFile, emptyAlerts } from '../domain/alert.ts'
-import { existsSync, readdirSync, readJson, renameSync, unlinkSync, writeFileSync } from '../edges/fs.ts'
-import { publish } from '../edges/publish.ts'
+import { existsSync, publish, readdirSync, readJson, renameSync, unlinkSync, writeFileSync } from '../edges/fs.ts'
 import { redactedJson } from '../edges/redact.ts'
 import type { Paths } from '../paths.ts'
 

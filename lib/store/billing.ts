@@ -1,6 +1,5 @@
 import { BillingCache } from '../domain/billing.ts'
-import { type JsonReading, readJson } from '../edges/fs.ts'
-import { publish } from '../edges/publish.ts'
+import { type JsonReading, publish, readJson } from '../edges/fs.ts'
 import type { Paths } from '../paths.ts'
 
 export function readBilling(paths: Paths): JsonReading<BillingCache> {

@@ -5,16 +5,19 @@ import { dirname, join } from 'node:path'
 import { type Account, standingOf } from '../domain/account.ts'
 import type { Registry } from '../domain/accounts-file.ts'
 import type { StandingChange } from '../domain/accounts-text.ts'
-import { chmodSync, realpathSync, renameSync, statSync } from '../edges/fs.ts'
-import { waitForLock } from '../edges/kernel-lock.ts'
 import {
+  chmodSync,
   ensurePrivateDir,
   NotDurableError,
   PublishError,
   publish,
+  realpathSync,
   removeDurably,
+  renameSync,
   stagingName,
-} from '../edges/publish.ts'
+  statSync,
+} from '../edges/fs.ts'
+import { waitForLock } from '../edges/kernel-lock.ts'
 import type { Paths } from '../paths.ts'
 import { SettingsError } from '../settings-defaults.ts'
 import { LOCK_WAIT_MS } from '../timings.ts'

@@ -10,13 +10,14 @@ import {
   fstatSync,
   lstatSync,
   openSync,
+  publish,
   readdirSync,
   readFileSync,
   realpathSync,
   unlinkSync,
 } from '../edges/fs.ts'
-import { publish, type Reservation, reserve } from '../edges/publish.ts'
 import { hideSecret } from '../edges/redact.ts'
+import type { Reservation } from '../edges/reserve.ts'
 
 /** Real ones are 1-20 KB; what is longer is not one. */
 const MAX_BYTES = 1024 * 1024
@@ -39,6 +40,7 @@ export function credentialsFile(configDir: string, home: string): CredentialStor
       return reading
     },
     async prepareWrite(blob) {
+      const { reserve } = await import('../edges/reserve.ts')
       const reservation: Reservation = await reserve(
         path,
         Buffer.byteLength(JSON.stringify(blob, null, indent)) + SLACK_BYTES,

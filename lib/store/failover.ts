@@ -3,8 +3,16 @@ import { join } from 'node:path'
 import { Hit } from '../domain/evidence.ts'
 import { FailoverState, NO_FAILOVER } from '../domain/failover-state.ts'
 import { SwitchJournal } from '../domain/switch.ts'
-import { type JsonReading, readdirSync, readJson, renameSync, unlinkSync } from '../edges/fs.ts'
-import { ensurePrivateDir, publish, removeDurably } from '../edges/publish.ts'
+import {
+  ensurePrivateDir,
+  type JsonReading,
+  publish,
+  readdirSync,
+  readJson,
+  removeDurably,
+  renameSync,
+  unlinkSync,
+} from '../edges/fs.ts'
 import { redactedJson } from '../edges/redact.ts'
 import type { Paths } from '../paths.ts'
 

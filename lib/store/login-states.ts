@@ -4,8 +4,7 @@ import { join } from 'node:path'
 import type { Account } from '../domain/account.ts'
 import type { CredentialStore } from '../domain/credential-store.ts'
 import { freshLoginState, LoginState } from '../domain/login-state.ts'
-import { existsSync, readdirSync, readJson, unlinkSync } from '../edges/fs.ts'
-import { ensurePrivateDir, publish } from '../edges/publish.ts'
+import { ensurePrivateDir, existsSync, publish, readdirSync, readJson, unlinkSync } from '../edges/fs.ts'
 import * as v from '../valibot.ts'
 
 /**

@@ -3,9 +3,11 @@
 import { dirname, join } from 'node:path'
 import {
   closeSync,
+  ensurePrivateDir,
   linkSync,
   lstatSync,
   mkdirSync,
+  openNew,
   openSync,
   readdirSync,
   readlinkSync,
@@ -14,8 +16,8 @@ import {
   symlinkSync,
   unlinkSync,
   utimesSync,
+  writeFully,
 } from '../edges/fs.ts'
-import { ensurePrivateDir, openNew, writeFully } from '../edges/publish.ts'
 import type { Seen } from './transcripts.ts'
 
 export interface Wanted {

@@ -3,9 +3,8 @@
 import { join } from 'node:path'
 import { MergedQuotaCache } from '../domain/quota-cache.ts'
 import { emptySlot, Slot } from '../domain/slot.ts'
-import { type JsonReading, readFileSync, readJson } from '../edges/fs.ts'
+import { ensurePrivateDir, type JsonReading, publish, readFileSync, readJson } from '../edges/fs.ts'
 import { waitForLock } from '../edges/kernel-lock.ts'
-import { ensurePrivateDir, publish } from '../edges/publish.ts'
 import type { Paths } from '../paths.ts'
 import { LOCK_WAIT_MS } from '../timings.ts'
 

@@ -4,8 +4,19 @@
 
 import { basename, dirname, join } from 'node:path'
 import type { CredentialStore } from '../domain/credential-store.ts'
-import { closeSync, readdirSync, readFileSync, renameSync, unlinkSync } from '../edges/fs.ts'
-import { openNew, removeDurably, stagingName, sync, syncDirectory, writeFully } from '../edges/publish.ts'
+import {
+  closeSync,
+  openNew,
+  readdirSync,
+  readFileSync,
+  removeDurably,
+  renameSync,
+  stagingName,
+  sync,
+  syncDirectory,
+  unlinkSync,
+  writeFully,
+} from '../edges/fs.ts'
 import { hideSecret } from '../edges/redact.ts'
 import * as v from '../valibot.ts'
 import { loginKey, sha256 } from './login-states.ts'

@@ -1,8 +1,7 @@
 // What a run leaves: its record and its log. In one file, for every start loads both.
 import { join } from 'node:path'
 import { RunRecord } from '../domain/run-record.ts'
-import { appendFileSync, existsSync, type JsonReading, readJson, renameSync, statSync } from '../edges/fs.ts'
-import { publish } from '../edges/publish.ts'
+import { appendFileSync, existsSync, type JsonReading, publish, readJson, renameSync, statSync } from '../edges/fs.ts'
 import { redact, redactedJson } from '../edges/redact.ts'
 import { LOG_KEPT_FILES, LOG_MAX_AGE_MS, LOG_MAX_BYTES } from '../timings.ts'
 

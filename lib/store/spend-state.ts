@@ -1,8 +1,7 @@
 // What a full run of ccusage leaves behind for the narrow ones after it: where the history may be cut, what lies before the
 // cut and must not have changed since. And how far the files after the cut were looked at, which every run writes.
 import { join } from 'node:path'
-import { type JsonReading, readJson } from '../edges/fs.ts'
-import { publish } from '../edges/publish.ts'
+import { type JsonReading, publish, readJson } from '../edges/fs.ts'
 import * as v from '../valibot.ts'
 
 const Day = v.object({

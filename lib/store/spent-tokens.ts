@@ -1,9 +1,8 @@
 // Refresh tokens that are known to be used up, by fingerprint. A copied login directory holds one some day, and sending it
 // would end the login that it was copied from.
 import { join } from 'node:path'
-import { readJson } from '../edges/fs.ts'
+import { ensurePrivateDir, publish, readJson } from '../edges/fs.ts'
 import { waitForLock } from '../edges/kernel-lock.ts'
-import { ensurePrivateDir, publish } from '../edges/publish.ts'
 import type { Paths } from '../paths.ts'
 import { LOCK_WAIT_MS } from '../timings.ts'
 import * as v from '../valibot.ts'

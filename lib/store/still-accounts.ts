@@ -1,8 +1,7 @@
 // Which files of accounts were found well, as they stood then, and until when that holds. Reading and judging a hundred
 // accounts costs more than the rest of a watchdog's run; asking whether their files changed costs a tenth of it.
 import { dirname } from 'node:path'
-import { readJson, statSync } from '../edges/fs.ts'
-import { ensurePrivateDir, publish } from '../edges/publish.ts'
+import { ensurePrivateDir, publish, readJson, statSync } from '../edges/fs.ts'
 import type { Paths } from '../paths.ts'
 import { VERSION } from '../timings.ts'
 import * as v from '../valibot.ts'

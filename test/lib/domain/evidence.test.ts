@@ -5,6 +5,8 @@ import { resetTimeIn } from '../../../lib/domain/reset-time.ts'
 const NOW = Date.parse('2026-11-24T12:00:00Z')
 const at3pmBerlin = Date.parse('2026-11-24T14:00:00Z')
 
+const NOT_OURS = 'API Error: Server is temporarily limiting requests (not your usage limit) · Rate limited'
+
 describe('a reset time', () => {
   it.each([
     ['resets 3pm (Europe/Berlin)', '2026-11-24T14:00:00Z'],
@@ -32,11 +34,28 @@ describe('a reset time', () => {
 })
 
 describe('a StopFailure hook', () => {
-  const hook = (error: string, error_details: string | null = null) =>
-    hitOfHook({ session_id: 's1', transcript_path: null, error, error_details }, 'work', NOW)
+  const hook = (error: string, error_details: string | null = null, last_assistant_message: string | null = null) =>
+    hitOfHook({ session_id: 's1', transcript_path: null, error, error_details, last_assistant_message }, 'work', NOW)
   it('that says rate_limit is a hit, with its reset time where one is told', () => {
     expect(hook('rate_limit')).toMatchObject({ slot: 'work', source: 'hook', at: NOW, resetsAt: null, session: 's1' })
     expect(hook('rate_limit', "You've hit your limit · resets 3pm (Europe/Berlin)")?.resetsAt).toBe(at3pmBerlin)
+  })
+  it('has its reset time from what the session shows, where that is a banner and nothing else', () => {
+    const shown = (text: string) => hook('rate_limit', null, text)
+    const banner = "You've hit your session limit · resets 3pm (Europe/Berlin)"
+    expect(shown(banner)).toMatchObject({ resetsAt: at3pmBerlin, excerpt: banner })
+    const weekly = "You've hit your weekly limit · resets Nov 27 at 8am (UTC)"
+    expect(shown(weekly)?.resetsAt).toBe(Date.parse('2026-11-27T08:00:00Z'))
+    expect(shown(`It says "${banner}", so wait.`)?.resetsAt).toBeNull()
+    expect(shown('API Error: Rate limit reached')?.resetsAt).toBeNull()
+    expect(shown('API Error: 500 rate limit, resets 3pm (UTC)')).toBeNull()
+    expect(shown('A proxy said "API Error: 500" before')).not.toBeNull()
+  })
+  it.each([
+    ['rate_limit', NOT_OURS, null],
+    ['rate_limit', null, NOT_OURS],
+  ])('of a moment in which the server limits everybody is none', (...said) => {
+    expect(hook(...said)).toBeNull()
   })
   it.each(['overloaded', 'server_error', 'authentication_failed', 'billing_error', 'rate limit'])(
     'that says %s is none',
@@ -64,7 +83,7 @@ describe('a line of a transcript', () => {
         sessionId: 's1',
         isApiErrorMessage: true,
         error: 'rate_limit',
-        status: 429,
+        apiErrorStatus: 429,
         message: { content: [{ type: 'text', text: "You've hit your limit · resets 3pm (Europe/Berlin)" }] },
         ...more,
       }),
@@ -74,15 +93,28 @@ describe('a line of a transcript', () => {
     expect(line({})).toMatchObject({ source: 'transcript', at: NOW, resetsAt: at3pmBerlin, session: 's1' })
   })
   it.each([
-    ['status 500', { status: 500 }],
-    ['status 529', { status: 529 }],
-    ['no status', { status: undefined }],
+    ['status 500', { apiErrorStatus: 500 }],
+    ['status 529', { apiErrorStatus: 529 }],
+    ['no status', { apiErrorStatus: null }],
+    ['no status, as older versions wrote it', { apiErrorStatus: undefined }],
+    ['a status by another name', { apiErrorStatus: undefined, status: 429 }],
+    ['a status in words', { apiErrorStatus: '429' }],
     ['another error', { error: 'server_error' }],
+    ['no error', { error: undefined }],
+    ['a moment in which the server limits everybody', { message: { content: [{ type: 'text', text: NOT_OURS }] } }],
     ['no flag', { isApiErrorMessage: undefined }],
     ['a false flag', { isApiErrorMessage: false }],
     ['no time', { timestamp: 'yesterday' }],
   ])('with %s is none, whatever its text says', (_what, more) => {
     expect(line(more)).toBeNull()
+  })
+  it('has its reset time from quotaLimits, where there is one, whatever its text says', () => {
+    const limits = (more: object) => line({ quotaLimits: { status: 'rejected', rateLimitType: 'five_hour', ...more } })
+    const resetsAt = NOW + 90 * 60_000
+    expect(limits({ resetsAt: resetsAt / 1000 })?.resetsAt).toBe(resetsAt)
+    expect(limits({ resetsAt: resetsAt / 1000, status: 'allowed' })?.resetsAt).toBe(at3pmBerlin)
+    for (const odd of [NOW / 1000, resetsAt, null, 'soon', undefined])
+      expect(limits({ resetsAt: odd })?.resetsAt).toBe(at3pmBerlin)
   })
   it('that is cut off is none', () => {
     expect(hitOfTranscript('{"isApiErrorMessage":true,"stat', 'work')).toBeNull()

@@ -58,7 +58,7 @@ export function twoDesks(seed: number, { least, more }: Pace): Session[] {
 
 /**
  * When five-hour windows begin: `together` = all at once, one after the other; `firstUse` = each with its first use after the
- * last one ended, counted from the full hour, as ccusage counts its blocks.
+ * last one ended. They end at full ten minutes, as the banners that people show do.
  */
 type Windows = 'together' | 'firstUse'
 
@@ -92,7 +92,7 @@ class World {
   }
   use(slot: string, percent: number, now: number): void {
     const account = this.at(slot)
-    if (account.fiveResets === 0) account.fiveResets = Math.floor(now / HOUR) * HOUR + 5 * HOUR
+    if (account.fiveResets === 0) account.fiveResets = Math.floor(now / (10 * MINUTE)) * 10 * MINUTE + 5 * HOUR
     account.five = Math.min(100, account.five + percent)
     account.week = Math.min(100, account.week + percent / 12)
     account.usedAt = now

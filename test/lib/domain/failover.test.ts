@@ -74,11 +74,18 @@ describe('500s that say "rate limit", for an hour, by every source', () => {
     for (let minute = 0; minute < 60; minute += 1) {
       const now = NOON + minute * MINUTE
       const body = 'API Error: 500 {"error":{"message":"rate limit reached, resets 3pm (UTC)"}}'
-      const line = { isApiErrorMessage: true, timestamp: new Date(now).toISOString(), status: 500, error: 'rate_limit' }
-      const hook = { session_id: `s${minute}`, transcript_path: null, error: 'rate_limit', error_details: body }
+      const line = {
+        isApiErrorMessage: true,
+        timestamp: new Date(now).toISOString(),
+        apiErrorStatus: 500,
+        error: 'rate_limit',
+      }
+      const shown = { transcript_path: null, last_assistant_message: body }
+      const hook = { session_id: `s${minute}`, error: 'rate_limit', error_details: body, ...shown }
       const hits = [
         hitOfHook(hook, 'a', now),
         hitOfHook({ ...hook, error: 'server_error' }, 'a', now),
+        hitOfHook({ ...hook, error_details: null }, 'a', now),
         hitOfTranscript(JSON.stringify({ ...line, message: { content: body } }), 'a'),
         hitOfPane(`  ⎿  ${body}`, 'a', now),
       ].flatMap(found => found ?? [])

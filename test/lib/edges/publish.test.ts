@@ -12,11 +12,12 @@ import {
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { PublishError, publish, reserve } from '../../../lib/edges/publish.ts'
+import { PublishError, publish } from '../../../lib/edges/fs.ts'
+import { reserve } from '../../../lib/edges/reserve.ts'
 import { runProcess } from '../../support/scratch-vigil.ts'
 
 const scratch = () => mkdtempSync(join(homedir(), 'publish-'))
-const module = new URL('../../../lib/edges/publish.ts', import.meta.url).href
+const module = new URL('../../../lib/edges/fs.ts', import.meta.url).href
 
 describe('publishing a file', () => {
   it('puts it there whole, private, with nothing beside it', async () => {

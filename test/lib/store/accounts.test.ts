@@ -18,8 +18,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { StandingChange } from '../../../lib/domain/accounts-text.ts'
+import type * as publishing from '../../../lib/edges/fs.ts'
 import { tryLock } from '../../../lib/edges/kernel-lock.ts'
-import type * as publishing from '../../../lib/edges/publish.ts'
 import { type Paths, pathsFor } from '../../../lib/paths.ts'
 import { SettingsError } from '../../../lib/settings-defaults.ts'
 import { readRegistry } from '../../../lib/store/accounts.ts'
@@ -27,7 +27,7 @@ import { setStanding, writeFirstRegistry } from '../../../lib/store/change-accou
 
 /** What an editor does while a change is under way: called when the new text is on the disk but not in place. */
 const editor = vi.hoisted(() => ({ save: () => {} }))
-vi.mock('../../../lib/edges/publish.ts', async original => {
+vi.mock('../../../lib/edges/fs.ts', async original => {
   const real = await original<typeof publishing>()
   return {
     ...real,
