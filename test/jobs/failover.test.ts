@@ -118,13 +118,13 @@ describe('failover', () => {
     await start(10)
     const folder = join(vigil.dir(0), 'projects', '-p')
     mkdirSync(folder, { recursive: true })
-    const line = (status: number) =>
+    const line = (apiErrorStatus: number) =>
       `${JSON.stringify({
         isApiErrorMessage: true,
         timestamp: new Date().toISOString(),
         sessionId: 's1',
         error: 'rate_limit',
-        status,
+        apiErrorStatus,
         message: { content: [{ type: 'text', text: `limit reached|${Math.floor(Date.now() / 1000) + 7200}` }] },
       })}\n`
     writeFileSync(join(folder, 's1.jsonl'), `{"type":"user"}\n${line(500)}`)

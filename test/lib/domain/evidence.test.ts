@@ -51,11 +51,8 @@ describe('a StopFailure hook', () => {
     expect(shown('API Error: 500 rate limit, resets 3pm (UTC)')).toBeNull()
     expect(shown('A proxy said "API Error: 500" before')).not.toBeNull()
   })
-  it.each([
-    ['rate_limit', NOT_OURS, null],
-    ['rate_limit', null, NOT_OURS],
-  ])('of a moment in which the server limits everybody is none', (...said) => {
-    expect(hook(...said)).toBeNull()
+  it('of a moment in which the server limits everybody is none', () => {
+    expect([hook('rate_limit', NOT_OURS), hook('rate_limit', null, NOT_OURS)]).toEqual([null, null])
   })
   it.each(['overloaded', 'server_error', 'authentication_failed', 'billing_error', 'rate limit'])(
     'that says %s is none',
