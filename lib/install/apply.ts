@@ -1,9 +1,10 @@
 // Reads what is installed, and makes it what a plan says. Each change is looked at again after it was made.
-import { dirname } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { lstatSync, mkdirSync, publish, readlinkSync, rmSync, symlinkSync } from '../edges/fs.ts'
 import { ask, type Machine, saidBy } from './machine.ts'
 import type { Installed, Plan } from './plan.ts'
 import { foundEntries } from './schedule-files.ts'
+import { GONE_MARKS, GONE_SCRIPT } from './start-script.ts'
 
 /** A step of an installation that did not succeed, with what to do. */
 export class InstallError extends Error {}
@@ -49,7 +50,12 @@ export async function applyPlan(plan: Plan, machine: Machine): Promise<void> {
     gone.map(({ path }) => path),
     machine,
   )
-  for (const { path } of gone) rmSync(path)
+  for (const { path } of gone) {
+    rmSync(path)
+    // With the script goes what it left behind.
+    if (basename(path) === GONE_SCRIPT)
+      for (const mark of GONE_MARKS) rmSync(join(dirname(path), mark), { force: true })
+  }
   for (const { path, to } of made) {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
     if (to!.kind === 'link') {

@@ -72,11 +72,12 @@ describe('with cron', () => {
     expect(second.stdout).toContain('Everything is in place already.')
     expect(fake.crontab()).toEqual(installed)
 
+    for (const mark of ['gone.seen', 'gone.told']) writeFileSync(join(vigil.paths.health, mark), '')
     const gone = await cli('uninstall', '--yes')
     expect(gone).toMatchObject({ code: 0, stderr: '' })
     expect(fake.crontab()).toEqual(before)
     expect(lstatSync(link(), { throwIfNoEntry: false })).toBeUndefined()
-    expect(existsSync(join(vigil.paths.health, 'gone.sh'))).toBe(false)
+    expect(readdirSync(vigil.paths.health).filter(name => name.startsWith('gone'))).toEqual([])
     expect(await cli('uninstall')).toMatchObject({ code: 0, stdout: 'Nothing of Vigil is installed here.\n' })
   })
 
