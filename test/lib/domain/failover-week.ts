@@ -137,7 +137,11 @@ function play(sessions: readonly Session[], chooser: Chooser, windows: Windows):
   return { blocked, swaps: chooser.swaps }
 }
 
-/** Sees the truth at each moment, has no cooldown, and may return to any account; a session that it moves loses no minute. */
+/**
+ * Sees the truth at each moment, has no cooldown, and may return to any account; a session that it moves loses no minute. Which
+ * account it takes makes no difference here. It leaves one only at its wall: one that moved sessions about just to begin
+ * windows early would be blocked less, with many times the swaps, and that is not what failover is for.
+ */
 export function oracle(sessions: readonly Session[], windows: Windows): Week {
   let current = 'a'
   const usedOf = ({ five, week }: { five: number; week: number }) => Math.max(five, week)
