@@ -99,11 +99,12 @@ export function withoutTwins(paths: readonly string[]): string[] {
   return [...new Map(paths.map(path => [realOf(path), path])).values()]
 }
 
-function realOf(path: string): string {
+/** The file itself, at the end of a link; the path where nothing is there yet. */
+export function realOf(path: string): string {
   try {
     return realpathSync(path)
   } catch {
-    return path // Not there yet.
+    return path
   }
 }
 

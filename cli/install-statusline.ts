@@ -8,7 +8,7 @@ import type { Paths } from '../lib/paths.ts'
 import { readEnvironment } from '../lib/settings.ts'
 import { SettingsError } from '../lib/settings-defaults.ts'
 import * as v from '../lib/valibot.ts'
-import { agreeAndChange, type Change, readPersonsFile, sayFailed } from './change-files.ts'
+import { agreeAndChange, type Change, readPersonsFile, realOf, sayFailed } from './change-files.ts'
 import { ownProgram, settingsFiles } from './claude-settings.ts'
 
 const SETTINGS_ARE_WRONG = 78
@@ -51,15 +51,22 @@ export async function installStatusline(options: Options): Promise<void> {
 
 export async function uninstallStatusline(options: Options): Promise<void> {
   const { paths } = readEnvironment()
-  const changes: Change[] = []
+  await carryOut('uninstall', statusLinesToTakeOut(paths), paths, options, {})
+}
+
+/** What has to be written so that no status line of ours is left. @param others changes of the same files that go before it */
+export function statusLinesToTakeOut(paths: Paths, others: readonly Change[] = []): Change[] {
+  const changes = new Map(others.map(change => [realOf(change.path), change]))
   for (const [path, { value, wasThere }] of Object.entries(readBefore(paths))) {
+    const earlier = changes.get(realOf(path))
     const reading = readPersonsFile(path)
-    const old = 'text' in reading ? reading.text : null
-    const text = old === null ? null : withoutStatusLine(old, commandIn(old), value)
-    if (old === null || text === null || !isOurs(old)) continue
-    changes.push({ path, old, text: !wasThere && text.replace(/\s/g, '') === '{}' ? null : text })
+    const present = earlier !== undefined ? earlier.text : 'text' in reading ? reading.text : null
+    const text = present === null ? null : withoutStatusLine(present, commandIn(present), value)
+    if (present === null || text === null || !isOurs(present)) continue
+    const isEmptied = !wasThere && text.replace(/\s/g, '') === '{}'
+    changes.set(realOf(path), { path, old: earlier?.old ?? present, text: isEmptied ? null : text })
   }
-  await carryOut('uninstall', changes, paths, options, {})
+  return [...changes.values()]
 }
 
 async function carryOut(

@@ -23,6 +23,7 @@ import { agree } from './agree.ts'
 import { changeLines, sayFailed, writeChanges } from './change-files.ts'
 import { aliasesToTakeOut } from './install-alias.ts'
 import { hooksToTakeOut } from './install-hooks.ts'
+import { statusLinesToTakeOut } from './install-statusline.ts'
 
 const FAILED = 1
 const WRONG_USAGE = 64
@@ -86,7 +87,8 @@ export async function uninstallCommand(options: Pick<InstallOptions, 'dryRun' | 
     if (typeof plan === 'string') return end(WRONG_PLACE, `vigil uninstall: ${plan}`)
     const ownLink = isOurLink(home, [checkout(), ...rootsInUse(installed)])
     // What a session or a shell calls would fail there once the checkout is gone.
-    const called = [...(await hooksToTakeOut(environment.paths)), ...aliasesToTakeOut(environment.paths)]
+    const inSettings = statusLinesToTakeOut(environment.paths, await hooksToTakeOut(environment.paths))
+    const called = [...inSettings, ...aliasesToTakeOut(environment.paths)]
     if (isEmpty(plan) && !ownLink && called.length === 0) return say('Nothing of Vigil is installed here.')
     const linkLine = ownLink ? [shown(linkPath(home)), '  - the link'] : []
     say([...planLines(plan, shown), ...linkLine, ...changeLines(called, home), ''].join('\n'))

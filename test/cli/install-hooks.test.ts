@@ -156,7 +156,7 @@ describe('vigil install --hooks', () => {
     }
   })
 
-  it('works from a checkout with any name, without node on the PATH, and goes with plain `vigil uninstall`', async () => {
+  it('works from a checkout with any name, without node on the PATH, and goes with plain `vigil uninstall`, as the status line does', async () => {
     const root = oddCheckout(home)
     const fake = fakeSchedulers(home)
     const there = (...words: string[]) =>
@@ -172,10 +172,12 @@ describe('vigil install --hooks', () => {
     expect((await vigil('install', '--hooks', '--yes')).code).toBe(0)
     expect(commandsIn(read('.claude-work'))).toEqual([expect.stringContaining(join(REPO, 'bin/vigil'))])
     await there('install', '--hooks', '--yes')
+    await there('install', '--statusline', '--yes')
     const gone = await there('uninstall', '--yes')
     expect(gone).toMatchObject({ code: 0, stderr: '' })
     expect(gone.stdout).toContain('~/.claude-third/settings.json\n  - {')
-    expect([read('.claude'), read('.claude-third'), existsSync(settings('.claude-work'))]).toEqual([OWN, '{}', false])
+    expect([read('.claude'), read('.claude-third')]).toEqual([OWN, '{}'])
+    expect(existsSync(settings('.claude-work')) && read('.claude-work')).toBe('{}\n')
     expect((await there('uninstall', '--yes')).stdout).toBe('Nothing of Vigil is installed here.\n')
   })
 
