@@ -195,7 +195,7 @@ it('a checkout that was away for three hours is told when it is back: once by ea
   mark('gone.seen')
   await days.live(1)
   expect(days.told().sort()).toEqual(both('12:11', 'WatchdogMissing f1', '🔴 Vigil: Watchdog missing'))
-  expect(days.hookTexts()[0]).toMatch(/were away; they are back\.\n[^]*Since 09:10 \(3 h 1 min\)\./)
+  expect(days.hookTexts()[0]).toMatch(/were away; they are back\.\n.*Since 09:10 \(3 h 1 min\)\./s)
   await days.live(30)
   expect(days.told().sort()).toEqual(both('12:14', 'WatchdogMissing r', '✅ Vigil: Watchdog missing'))
   expect(days.hookTexts()[1]).toContain('3 h 2 min')
