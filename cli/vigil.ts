@@ -85,7 +85,7 @@ program
 
 program
   .command('uninstall')
-  .description('takes schedule, link, hooks and alias out again; figures, logs and settings stay')
+  .description('takes schedule, link, status line, hooks and alias out again; figures, logs and settings stay')
   .option('--statusline', 'only the status line', false)
   .option('--hooks', 'only the hook', false)
   .option('--alias', 'only the alias', false)
