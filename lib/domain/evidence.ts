@@ -30,6 +30,8 @@ const RATE_LIMITED = 429
  * lines that somebody counted in their transcripts, 41 said this. A text alone counts nothing, but it can rule out.
  */
 const NOT_THE_QUOTA = /not your usage limit/i
+/** A 529 by its name: Claude Code has called it a `rate_limit` too, and says "Repeated 529 Overloaded errors" in the end. */
+const OVERLOADED = /\boverloaded(?:_error)?\b/i
 
 /**
  * What Claude Code hands to a `StopFailure` hook, as far as it is read. Of a quota hit it tells no details, but what the
@@ -56,9 +58,11 @@ export function hitOfHook(
   if (error !== 'rate_limit') return null
   const [details, shown] = [error_details ?? '', (last_assistant_message ?? '').trim()]
   // The word is Claude Code's own classification; a status beside it that says otherwise is nearer to the truth.
-  const status = statusIn(details) ?? (shown.startsWith('API Error') ? statusIn(shown) : null)
+  const failed = shown.startsWith('API Error') ? shown : ''
+  const status = statusIn(details) ?? statusIn(failed)
   if (status !== null && status !== RATE_LIMITED) return null
   if (NOT_THE_QUOTA.test(details) || NOT_THE_QUOTA.test(shown)) return null
+  if (OVERLOADED.test(details) || OVERLOADED.test(failed)) return null
   return {
     slot,
     source: 'hook',
@@ -168,11 +172,13 @@ function resetOfBanner(said: string, at: number): number | null {
   return when === undefined ? null : resetTimeIn(`resets ${when}`, at)
 }
 
-/** `API Error: 500 …`, `{"status":500}`, `HTTP 503`. null = no status is named. */
+/** `API Error: 500 …`, `529 {…}`, `{"status":500}`, `HTTP 503`, `Request rejected (429)`. null = no status is named. */
 function statusIn(text: string): number | null {
   const found =
-    /(?:API Error:?|"status(?:_?code)?"\s*:|\bHTTP(?:\/[\d.]+)?|\bstatus(?: code)?:?)\s*([1-5]\d\d)\b/i.exec(text)
-  return found ? Number(found[1]) : null
+    /^\s*(?:(?:API )?Error:?\s*)*\(?([1-5]\d\d)\b/i.exec(text) ??
+    /(?:API Error:?|"status(?:_?code)?"\s*:|\bHTTP(?:\/[\d.]+)?|\bstatus(?: code)?:?)\s*([1-5]\d\d)\b/i.exec(text) ??
+    /\(([1-5]\d\d)\)|\b(?:Repeated|Server error) ([1-5]\d\d)\b/i.exec(text)
+  return found ? Number(found[1] ?? found[2]) : null
 }
 
 function textOf(content: unknown): string {

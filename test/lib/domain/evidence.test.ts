@@ -60,12 +60,30 @@ describe('a StopFailure hook', () => {
       expect(hook(error, 'rate limit reached, resets 3pm (UTC)')).toBeNull()
     },
   )
-  it.each(['API Error: 500 {"message":"rate limit"}', '{"status":503,"m":"rate_limit"}', 'HTTP 529 rate limit'])(
-    'with a status of the 500s is none, whatever it says: %s',
-    details => {
-      expect(hook('rate_limit', details)).toBeNull()
-    },
-  )
+  it.each([
+    'API Error: 500 {"message":"rate limit"}',
+    '{"status":503,"m":"rate_limit"}',
+    'HTTP 529 rate limit',
+    '529 {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}',
+    '503 Service Unavailable, resets 3pm (UTC)',
+    'Error: 500 rate limit',
+    'API Error (502): rate limit',
+    'API Error: Repeated 529 Overloaded errors',
+    'API Error: Server error 500',
+    'API Error: Overloaded',
+  ])('with a status of the 500s is none, whatever it says: %s', details => {
+    expect([hook('rate_limit', details), hook('rate_limit', null, `API Error: ${details}`)]).toEqual([null, null])
+  })
+  it.each([
+    '429 {"type":"error","error":{"type":"rate_limit_error","message":"500 requests an hour"}}',
+    'API Error: Request rejected (429)',
+    'API Error: Rate limit reached (request 5031, 512 tokens)',
+  ])('with a 429, or with no status, is one, whatever numbers it holds: %s', details => {
+    expect([hook('rate_limit', details), hook('rate_limit', null, details)]).toEqual([
+      expect.objectContaining({ slot: 'work' }),
+      expect.objectContaining({ slot: 'work' }),
+    ])
+  })
   it('keeps 120 characters of what was said', () => {
     expect(hook('rate_limit', `429 ${'x'.repeat(500)}`)?.excerpt).toHaveLength(120)
   })
