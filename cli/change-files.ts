@@ -3,7 +3,8 @@
 import { realpathSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { tildePath } from '../lib/domain/account.ts'
-import { lstatSync, mkdirSync, publish, readFileSync, statSync, unlinkSync } from '../lib/edges/fs.ts'
+import { lstatSync, mkdirSync, readFileSync, statSync, unlinkSync } from '../lib/edges/fs.ts'
+import { replaceFile } from '../lib/edges/replace.ts'
 import { agree } from './agree.ts'
 
 const FAILED = 1
@@ -77,16 +78,19 @@ export async function writeChanges(changes: readonly Change[], home: string): Pr
   const failures: string[] = []
   for (const { path, old, text } of changes) {
     const shown = tildePath(path, home)
-    const present = readPersonsFile(path, old === null)
-    const isSame = 'text' in present && present.text === old
+    const isStill = () => {
+      const present = readPersonsFile(path, old === null)
+      return 'text' in present && present.text === old
+    }
     try {
       // Its other writer may have been at it while a person was reading.
-      if (!isSame) failures.push(`${shown} was changed meanwhile; run it again`)
-      else if (text === null) unlinkSync(path)
-      else {
+      let done = isStill()
+      if (done && text === null) unlinkSync(path)
+      else if (done && text !== null) {
         mkdirSync(dirname(path), { recursive: true })
-        await publish(path, text, { durable: true, mode: old === null ? 0o600 : statSync(path).mode & 0o777 })
+        done = await replaceFile(path, text, old !== null, isStill)
       }
+      if (!done) failures.push(`${shown} was changed meanwhile; run it again`)
     } catch (error) {
       failures.push(`${shown}: ${(error as Error).message}`)
     }

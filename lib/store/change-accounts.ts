@@ -5,21 +5,10 @@ import { dirname, join } from 'node:path'
 import { type Account, standingOf } from '../domain/account.ts'
 import type { Registry } from '../domain/accounts-file.ts'
 import type { StandingChange } from '../domain/accounts-text.ts'
-import {
-  chmodSync,
-  ensurePrivateDir,
-  NotDurableError,
-  PublishError,
-  publish,
-  realpathSync,
-  removeDurably,
-  renameSync,
-  stagingName,
-  statSync,
-} from '../edges/fs.ts'
+import { ensurePrivateDir } from '../edges/fs.ts'
 import { waitForLock } from '../edges/kernel-lock.ts'
+import { replaceFile } from '../edges/replace.ts'
 import type { Paths } from '../paths.ts'
-import { SettingsError } from '../settings-defaults.ts'
 import { LOCK_WAIT_MS } from '../timings.ts'
 import { readRegistry, readRegistryText, registryOf } from './accounts.ts'
 
@@ -130,44 +119,7 @@ function saysAlready(account: Account, change: StandingChange): boolean {
   return Date.parse(account.inactiveSince) <= Date.parse(change.since)
 }
 
-/**
- * Puts `next` in place of `before`, at the end of a link too, with the mode it had. publish() alone would not do: between its
- * reading and its rename lies a disk sync, long enough for an editor's save to be lost, and a job's umask takes mode bits away.
- * @returns false when the file is not `before` any more; nothing was changed then
- */
-async function replaceText(paths: Paths, before: string | null, next: string): Promise<boolean> {
-  const place = before === null ? { target: paths.accounts, mode: 0o600 } : placeOf(paths.accounts)
-  if (place === null) return false
-  const staging = stagingName(place.target)
-  let replaced = false
-  try {
-    await publish(staging, next, { mode: place.mode })
-    chmodSync(staging, place.mode)
-    if (readRegistryText(paths) === before) {
-      renameSync(staging, place.target)
-      replaced = true
-    }
-  } catch (error) {
-    await removeDurably(staging).catch(() => undefined) // The janitor takes it; the first failure is the one to tell.
-    if (error instanceof SettingsError) throw error
-    throw new PublishError(paths.accounts, error instanceof PublishError ? error.cause : error)
-  }
-  try {
-    // After the rename there is nothing to remove, and the directory is synced all the same.
-    await removeDurably(staging)
-  } catch (error) {
-    // Where nothing was replaced, a staging file that stays is the janitor's.
-    if (replaced) throw new NotDurableError(paths.accounts, (error as Error).cause ?? error)
-  }
-  return replaced
-}
-
-function placeOf(path: string): { target: string; mode: number } | null {
-  try {
-    const target = realpathSync(path)
-    return { target, mode: statSync(target).mode & 0o777 }
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null // Removed since it was read.
-    throw new PublishError(path, error)
-  }
+/** @returns false when the file is not `before` any more; nothing was changed then */
+function replaceText(paths: Paths, before: string | null, next: string): Promise<boolean> {
+  return replaceFile(paths.accounts, next, before !== null, () => readRegistryText(paths) === before)
 }
