@@ -29,3 +29,18 @@ function subcommandTerm(this: Help, command: Command): string {
 function helpWidth(): number {
   return process.stdout.columns ?? (Number(process.env['COLUMNS']) || 80)
 }
+
+/** Of a group, a word that is none of its commands would be one too many for the command that is meant by default. */
+export function refusesUnknown(group: Command): void {
+  group.hook('preSubcommand', ({ args: [word] }) => {
+    const names = group.commands.map(command => command.name())
+    if (word === undefined || word.startsWith('-') || word === 'help' || names.includes(word)) return
+    group.error(`error: there is no 'vigil ${group.name()} ${word}'; there are ${names.join(', ')}`)
+  })
+}
+
+/** Each command says which help is its own. */
+export function namesItsHelp(command: Command, path = command.name()): void {
+  command.showHelpAfterError(`(see: ${path} --help)`)
+  for (const child of command.commands) namesItsHelp(child, `${path} ${child.name()}`)
+}

@@ -2,7 +2,7 @@
 import { Command } from 'commander'
 import { CRON_PERIOD_MS, type JobName, VERSION } from '../lib/timings.ts'
 import type { ReplayOptions } from './failover.ts'
-import { HELP, HELP_OUTPUT } from './help.ts'
+import { HELP, HELP_OUTPUT, namesItsHelp, refusesUnknown } from './help.ts'
 import type { InstallOptions } from './install.ts'
 
 const JOBS = Object.keys(CRON_PERIOD_MS) as JobName[]
@@ -39,13 +39,9 @@ program
       process.exitCode = WRONG_USAGE
       return
     }
+    // Said of another job, it would run that one in earnest.
+    if (knownToAnother(job, options)) return
     if (options.dryRun) {
-      // Said of another job, it would run that one in earnest.
-      if (job !== 'janitor') {
-        process.stderr.write('vigil run: --dry-run is known to janitor only\n')
-        process.exitCode = WRONG_USAGE
-        return
-      }
       const { showCleanup } = await import('./janitor.ts')
       showCleanup()
       return
@@ -75,7 +71,7 @@ program
       const { installHooks } = await import('./install-hooks.ts')
       return installHooks(options)
     }
-    if (options.alias) {
+    if (isAsked(options.alias)) {
       const { installAlias } = await import('./install-alias.ts')
       return installAlias(options.alias, options)
     }
@@ -313,21 +309,47 @@ interface Parts {
   statusline: boolean
   hooks: boolean
   alias?: string | boolean
+  cron?: boolean
+  launchd?: boolean
+  systemd?: boolean
+}
+
+/** `--alias=` too: that shell has no name, and the whole of an installation is not what was asked for. */
+function isAsked(alias: Parts['alias']): alias is string | true {
+  return alias !== undefined && alias !== false
 }
 
 /** Of two, one would be left undone without a word. */
-function tooManyParts(command: string, { statusline, hooks, alias }: Parts): boolean {
-  if ([statusline, hooks, alias].filter(Boolean).length < 2) return false
-  process.stderr.write(`vigil ${command}: choose one of --statusline, --hooks and --alias\n`)
+function tooManyParts(command: string, { statusline, hooks, alias, cron, launchd, systemd }: Parts): boolean {
+  const parts = [statusline, hooks, isAsked(alias)].filter(Boolean).length
+  if (parts < 2 && !(parts === 1 && (cron || launchd || systemd))) return false
+  const schedule = parts < 2 ? ', without a scheduler' : ''
+  return refuse(`vigil ${command}: choose one of --statusline, --hooks and --alias${schedule}`)
+}
+
+function knownToAnother(job: string, { force, dryRun }: { force: boolean; dryRun: boolean }): boolean {
+  if (dryRun && job !== 'janitor') return refuse('vigil run: --dry-run is known to janitor only')
+  if (force && job !== 'fetch-billing') return refuse('vigil run: --force is known to fetch-billing only')
+  return false
+}
+
+function refuse(problem: string): true {
+  process.stderr.write(`${problem}\n`)
   process.exitCode = WRONG_USAGE
   return true
 }
+
+for (const group of [alerts, accounts]) refusesUnknown(group)
+namesItsHelp(program)
 
 try {
   await program.parseAsync()
 } catch (error) {
   // commander has printed what is wrong; help and version end here too, with code 0.
   const { code, exitCode } = error as { code?: string; exitCode?: number }
-  if (code === undefined || !code.startsWith('commander.')) throw error
-  process.exitCode = exitCode === 0 ? 0 : WRONG_USAGE
+  if (code?.startsWith('commander.')) process.exitCode = exitCode === 0 ? 0 : WRONG_USAGE
+  else {
+    const { sayWhyItEnded } = await import('./ended.ts')
+    sayWhyItEnded(process.argv[2] ?? '', error)
+  }
 }

@@ -18,6 +18,11 @@ it.each([
     ['run', 'nope'],
     /there is no job "nope"; there are refresh-tokens, fetch-quota, fetch-billing/,
   ],
+  ['a word that no group knows', ['alerts', 'bogus'], /there is no 'vigil alerts bogus'; there are list, ack/],
+  ['a word that a command lacks', ['alerts', 'ack'], /\(see: vigil alerts ack --help\)/],
+  ['an option of another job', ['run', 'fetch-quota', '--force'], /--force is known to fetch-billing only/],
+  ['a scheduler for a part', ['install', '--hooks', '--cron'], /choose one of .*--alias, without a scheduler/],
+  ['an alias for no shell', ['install', '--alias='], /there is none for ""; say one of --alias=bash/],
 ])('%s is wrong usage: 64, and what to do', async (_name, words, said) => {
   const run = await cli(...words)
   expect(run.code).toBe(64)
@@ -29,6 +34,31 @@ it.each([['--help'], ['status', '--help'], ['run', '--help'], ['--version']])('%
   const run = await cli(...words.filter(Boolean))
   expect(run).toMatchObject({ code: 0, stderr: '' })
   expect(run.stdout).not.toBe('')
+})
+
+it.each([
+  [['log'], { HOME: '' }, 78, /^vigil log: the environment has .*\n {2}HOME is "", which is no absolute path/],
+  [['install', '--dry-run'], { HOME: '' }, 78, /^vigil install: the environment has/],
+  [['alerts', 'test'], { VIGIL_HOME: '/sys/no-place' }, 77, /^vigil alerts: E(PERM|ACCES)/],
+])('%j says what stands in its way, and nothing of its inside', async (words, env, code, said) => {
+  vigil = await scratchVigil()
+  const run = await runProcess([join(REPO, 'bin', 'vigil'), ...words], { ...vigil.env, ...env })
+  expect(run.code).toBe(code)
+  expect(run.stderr).toMatch(said)
+  expect(run.stderr).not.toMatch(/\n +at |node:|file:/)
+})
+
+it('tells of wrong settings wherever they are asked for', async () => {
+  vigil = await scratchVigil({ settings: 'refresh: sometimes' })
+  for (const words of [
+    ['why', 'failover'],
+    ['failover', '--replay'],
+  ]) {
+    const run = await runProcess([join(REPO, 'bin', 'vigil'), ...words], vigil.env)
+    expect([words, run.code]).toEqual([words, 78])
+    expect(run.stderr).toMatch(/^vigil (why|failover): vigil.yaml has 1 problem; .*\n {2}line 2: refresh has to be/)
+    expect(run.stderr).not.toContain('at ')
+  }
 })
 
 it('run shows the log of the job as it goes, and has its exit code', async () => {
