@@ -8,6 +8,12 @@ here=$(dirname "$0")
 
 recent() { [ -n "$(find "$1" -mmin "-$2" 2>/dev/null)" ]; }
 
+# Since when, over sleeps too, for the watchdog to tell when it is back: what is older than its last run is of another time.
+last=$here/runs/watchdog.json
+if [ ! -e "$here/gone.since" ] || { [ -e "$last" ] && [ -z "$(find "$here/gone.since" -newer "$last" 2>/dev/null)" ]; }; then
+  : >"$here/gone.since"
+fi
+
 if ! recent "$here/gone.seen" 3; then
   rm -f "$here/gone.told"
   : >"$here/gone.seen"

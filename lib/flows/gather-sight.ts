@@ -135,7 +135,7 @@ function seeGone(paths: Paths, file: Pick<AlertsFile, 'lastRunAt'>, now: number)
   if (file.lastRunAt === null || now - file.lastRunAt <= WATCHDOG_MISSING_MS) return null
   const at = (mark: string) => statSync(join(paths.health, mark), { throwIfNoEntry: false })?.mtimeMs ?? null
   const seenAt = at('gone.seen')
-  return seenAt === null ? null : goneTime(file, { seenAt, toldAt: at('gone.told') }, now)
+  return seenAt === null ? null : goneTime(file, { sinceAt: at('gone.since'), seenAt }, now)
 }
 
 /**

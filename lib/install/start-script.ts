@@ -17,8 +17,8 @@ export const EXAMPLE_PLACE: Place = { root: '/path/to/vigil', home: null, vigilH
 
 /** In session-health/, put there by an installation: deploy/gone.sh. */
 export const GONE_SCRIPT = 'gone.sh'
-/** Beside it: when it ran last, and when it told last. */
-export const GONE_MARKS = ['gone.seen', 'gone.told']
+/** Beside it: since when it runs in the watchdog's place, when it ran last, and when it told last. */
+export const GONE_MARKS = ['gone.since', 'gone.seen', 'gone.told']
 
 /** Daily jobs run at noon: at night a laptop sleeps, and cron never makes up for what it slept through. */
 export const DAILY_AT = { hour: 12, minute: 20 }

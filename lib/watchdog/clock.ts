@@ -31,17 +31,17 @@ export function awakeSinceAt(file: AlertsFile, now: number, intervalMs: number):
 
 /**
  * When the schedule started nothing but the script that tells that the checkout is gone: no sleep, though it looks like one.
- * @param seenAt when that script last ran, ms
- * @param toldAt when it last told, which it does at the second time in a row, ms; null = it did not
+ * A sleep before that is one all the same, so the time of the latest look is no beginning.
+ * @param sinceAt when that script first ran since the watchdog did, ms; null = it never did, or is an earlier one
+ * @param seenAt when it last ran, ms
  */
 export function goneTime(
   { lastRunAt }: Pick<AlertsFile, 'lastRunAt'>,
-  { seenAt, toldAt }: { seenAt: number; toldAt: number | null },
+  { sinceAt, seenAt }: { sinceAt: number | null; seenAt: number },
   now: number,
 ): { from: number; until: number } | null {
-  const isOfThisGap = (at: number) => lastRunAt !== null && lastRunAt < at && at <= now
-  if (lastRunAt === null || toldAt === null || !isOfThisGap(seenAt) || !isOfThisGap(toldAt)) return null
-  return { from: lastRunAt, until: seenAt }
+  if (lastRunAt === null || sinceAt === null) return null
+  return lastRunAt < sinceAt && sinceAt <= seenAt && seenAt <= now ? { from: sinceAt, until: seenAt } : null
 }
 
 /** The file as this moment has it. Time never runs backwards in it: after a step back all that is remembered moves along. */

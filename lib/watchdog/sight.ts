@@ -98,7 +98,7 @@ export interface Sight {
   awakeSince: number | null
   /**
    * When the machine was awake and the schedule found no checkout to run, as the script beside it put down, ms; null = it put
-   * down nothing since the latest look. `from` is that look.
+   * down nothing since the latest look.
    */
   gone: { from: number; until: number } | null
   /** Since when Vigil is here, as far as its own files tell, ms. */

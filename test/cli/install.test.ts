@@ -72,7 +72,7 @@ describe('with cron', () => {
     expect(second.stdout).toContain('Everything is in place already.')
     expect(fake.crontab()).toEqual(installed)
 
-    for (const mark of ['gone.seen', 'gone.told']) writeFileSync(join(vigil.paths.health, mark), '')
+    for (const mark of ['gone.since', 'gone.seen', 'gone.told']) writeFileSync(join(vigil.paths.health, mark), '')
     const gone = await cli('uninstall', '--yes')
     expect(gone).toMatchObject({ code: 0, stderr: '' })
     expect(fake.crontab()).toEqual(before)

@@ -95,7 +95,7 @@ test('an accounts file that cannot be used gives its lines and hides nothing els
 
 test.each([
   ['a gap of 5 min is none to look into', 5, null],
-  ['a longer one is', 6, { from: NOW - 6 * MINUTE_MS, until: NOW - MINUTE_MS }],
+  ['a longer one is', 6, { from: NOW - 3 * MINUTE_MS, until: NOW - MINUTE_MS }],
 ])('what the script in place of a checkout left: %s', async (_name, minutes, expected) => {
   const mark = (name: string, at: number) => {
     write(join(paths.health, name), '')
@@ -103,7 +103,8 @@ test.each([
   }
   expect((await gather(DEFAULT_SETTINGS, file({ lastRunAt: NOW - minutes * MINUTE_MS }))).gone).toBe(null)
   mark('gone.seen', NOW - MINUTE_MS)
-  mark('gone.told', NOW - 3 * MINUTE_MS)
+  expect((await gather(DEFAULT_SETTINGS, file({ lastRunAt: NOW - minutes * MINUTE_MS }))).gone).toBe(null)
+  mark('gone.since', NOW - 3 * MINUTE_MS)
   expect((await gather(DEFAULT_SETTINGS, file({ lastRunAt: NOW - minutes * MINUTE_MS }))).gone).toEqual(expected)
 })
 

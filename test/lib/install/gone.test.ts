@@ -1,6 +1,15 @@
 // The script that tells of a checkout that is gone, as the watchdog's line starts it.
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, utimesSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, expect, it } from 'vitest'
@@ -37,7 +46,7 @@ it('tells at the second time in a row, once, and again after four hours', () => 
   expect(run()).toBe('')
   age('gone.told', 241)
   expect(run()).toContain('Vigil is gone')
-  expect(readdirSync(health).sort()).toEqual(['gone.seen', 'gone.sh', 'gone.told'])
+  expect(readdirSync(health).sort()).toEqual(['gone.seen', 'gone.sh', 'gone.since', 'gone.told'])
 })
 
 it('says nothing of node that was away for a moment, and tells a second loss anew', () => {
@@ -51,4 +60,30 @@ it('says nothing of node that was away for a moment, and tells a second loss ane
   expect(existsSync(join(health, 'gone.told'))).toBe(false)
   age('gone.seen', 1)
   expect(run()).toContain('Vigil is gone')
+})
+
+it('keeps since when the checkout is gone, over a sleep too, until the watchdog has run again', () => {
+  const since = () => Math.round((Date.now() - statSync(join(health, 'gone.since')).mtimeMs) / 60_000)
+  mkdirSync(join(health, 'runs'))
+  writeFileSync(join(health, 'runs/watchdog.json'), '')
+  age('runs/watchdog.json', 600)
+  run()
+  expect(since()).toBe(0)
+  age('gone.since', 590)
+  age('gone.seen', 400)
+  run()
+  age('gone.seen', 1)
+  run()
+  expect(since()).toBe(590)
+  age('runs/watchdog.json', 5)
+  run()
+  expect(since()).toBe(0)
+})
+
+it('knows since when, also where no watchdog ever ran', () => {
+  run()
+  age('gone.since', 7)
+  age('gone.seen', 1)
+  run()
+  expect(Math.round((Date.now() - statSync(join(health, 'gone.since')).mtimeMs) / 60_000)).toBe(7)
 })

@@ -42,18 +42,22 @@ it('a sleep of before is still known, and never lies in the future', () => {
   expect(awakeSinceAt({ ...file, awakeSince: NOW + 5 * MINUTE }, NOW, MINUTE)).toBe(NOW)
 })
 
-const GAP = { from: NOW - 60 * MINUTE, until: NOW - MINUTE }
+const GAP = { from: NOW - 59 * MINUTE, until: NOW - MINUTE }
+const LOOK = NOW - 60 * MINUTE
 it.each([
-  ['that told in this gap', GAP.from, GAP.until, GAP.from + MINUTE, GAP],
-  ['that ran this very moment', GAP.from, NOW, NOW, { ...GAP, until: NOW }],
-  ['that ran once, as beside npm ci', GAP.from, GAP.until, null, null],
-  ['that told before this gap', GAP.from, GAP.until, GAP.from, null],
-  ['of before this gap', GAP.from, GAP.from, GAP.from - MINUTE, null],
-  ['of the time to come, by a clock that was set back', GAP.from, NOW + 1, GAP.until, null],
-  ['before anybody looked', null, GAP.until, GAP.until, null],
+  ['for an hour', LOOK, GAP.from, GAP.until, GAP],
+  ['to this very moment', LOOK, GAP.from, NOW, { ...GAP, until: NOW }],
+  ['once, as beside npm ci', LOOK, NOW - MINUTE, NOW - MINUTE, { from: NOW - MINUTE, until: NOW - MINUTE }],
+  ['for two minutes behind a sleep', LOOK, NOW - 2 * MINUTE, NOW, { from: NOW - 2 * MINUTE, until: NOW }],
+  ['before this gap', LOOK, LOOK - 5 * MINUTE, LOOK, null],
+  ['from before this gap on, as no script of ours puts down', LOOK, LOOK, GAP.until, null],
+  ['in the time to come, by a clock that was set back', LOOK, GAP.from, NOW + 1, null],
+  ['without a beginning, as an earlier one left it', LOOK, null, GAP.until, null],
+  ['from behind its own end on', LOOK, GAP.until + 1, GAP.until, null],
+  ['before anybody looked', null, GAP.from, GAP.until, null],
 ])(
-  'the script in place of a checkout shows a gap for no sleep: one %s',
-  (_name, lastRunAt, seenAt, toldAt, expected) => {
-    expect(goneTime({ lastRunAt }, { seenAt, toldAt }, NOW)).toEqual(expected)
+  'the script in place of a checkout shows a gap for no sleep: it ran %s',
+  (_name, lastRunAt, sinceAt, seenAt, expected) => {
+    expect(goneTime({ lastRunAt }, { sinceAt, seenAt }, NOW)).toEqual(expected)
   },
 )
