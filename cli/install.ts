@@ -21,6 +21,7 @@ import type { Place } from '../lib/install/start-script.ts'
 import { type Environment, readEnvironment } from '../lib/settings.ts'
 import { agree } from './agree.ts'
 import { changeLines, sayFailed, writeChanges } from './change-files.ts'
+import { findProgram } from './exec.ts'
 import { aliasesToTakeOut } from './install-alias.ts'
 import { hooksToTakeOut } from './install-hooks.ts'
 import { statusLinesToTakeOut } from './install-statusline.ts'
@@ -29,6 +30,8 @@ const FAILED = 1
 const WRONG_USAGE = 64
 const NOT_ALLOWED = 77
 const WRONG_PLACE = 78
+
+const PROGRAMS: Record<SchedulerName, string> = { cron: 'crontab', launchd: 'launchctl', systemd: 'systemctl' }
 
 export interface InstallOptions {
   cron: boolean
@@ -49,6 +52,9 @@ export async function installCommand(options: InstallOptions): Promise<void> {
     if (refusal !== null) return end(refusal.exitCode, `vigil install: ${refusal.reason}`)
     const installed = await readInstalled(machine, environment.paths.health)
     const { name, reason } = chooseScheduler(machine, asked[0] ?? null, inUse(installed))
+    // Else its files would be put in place for nobody.
+    if (asked.length > 0 && findProgram(PROGRAMS[name], machine.path) === null)
+      return end(WRONG_USAGE, `vigil install: there is no ${PROGRAMS[name]} here; without --${name}, Vigil chooses`)
     const goneScript = readFileSync(join(place.root, 'deploy', 'gone.sh'), 'utf8')
     const entries = wantedEntries(name, environment.paths, place, machine.id, goneScript)
     const plan = planInstall(installed, name === 'cron' ? cronLines(place, machine.id) : null, entries)

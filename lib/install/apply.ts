@@ -62,7 +62,8 @@ export async function applyPlan(plan: Plan, machine: Machine): Promise<void> {
       rmSync(path, { force: true })
       symlinkSync(to!.text, path)
     } else {
-      await publish(path, to!.text, { durable: true, mode: 0o644 })
+      // What is in session-health/ is nobody else's; units and agents are looked at by others.
+      await publish(path, to!.text, { durable: true, mode: basename(path) === GONE_SCRIPT ? 0o600 : 0o644 })
     }
   }
   await start(
@@ -107,7 +108,7 @@ async function start(made: string[], gone: string[], machine: Machine): Promise<
   }
   for (const path of made.filter(path => path.endsWith('.plist'))) {
     // One that is loaded already is not loaded anew.
-    await ask(machine, ['launchctl', 'bootout', `gui/${machine.uid}/${labelOf(path)}`])
+    await ask(machine, ['launchctl', 'bootout', `gui/${machine.uid}/${labelOf(path)}`]).catch(() => null)
     await mustDo(machine, ['launchctl', 'bootstrap', `gui/${machine.uid}`, path])
   }
 }

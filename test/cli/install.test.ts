@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -64,6 +65,7 @@ describe('with cron', () => {
     expect(installed.subarray(0, before?.length ?? 0)).toEqual(before ?? Buffer.alloc(0))
     for (const job of JOBS) expect(installed.toString()).toContain(`jobs/${job}.ts`)
     expect(readlinkSync(link())).toBe(join(REPO, 'bin', 'vigil'))
+    expect(statSync(join(vigil.paths.health, 'gone.sh')).mode & 0o777).toBe(0o600)
     // Another person's lines are nobody's business on a screen.
     expect(first.stdout).not.toContain('MAILTO')
 

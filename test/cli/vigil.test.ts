@@ -22,6 +22,11 @@ it.each([
   ['a word that a command lacks', ['alerts', 'ack'], /\(see: vigil alerts ack --help\)/],
   ['an option of another job', ['run', 'fetch-quota', '--force'], /--force is known to fetch-billing only/],
   ['a scheduler for a part', ['install', '--hooks', '--cron'], /choose one of .*--alias, without a scheduler/],
+  [
+    'a scheduler that this machine lacks',
+    ['install', process.platform === 'darwin' ? '--systemd' : '--launchd'],
+    /there is no (systemctl|launchctl) here; without --(systemd|launchd), Vigil chooses/,
+  ],
   ['an alias for no shell', ['install', '--alias='], /there is none for ""; say one of --alias=bash/],
 ])('%s is wrong usage: 64, and what to do', async (_name, words, said) => {
   const run = await cli(...words)
