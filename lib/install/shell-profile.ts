@@ -24,14 +24,19 @@ export function profilePath(shell: ProfileShell, home: string, { ZDOTDIR, XDG_CO
   return join(folder(XDG_CONFIG_HOME, join(home, '.config')), 'fish', 'conf.d', 'vigil.fish')
 }
 
-/** @param program its path */
+/**
+ * Where the program is away, there is no alias: a checkout that is gone must not take Claude Code with it.
+ * @param program its path
+ */
 export function aliasLine(shell: ProfileShell, program: string): string {
   const quote = shell === 'fish' ? fishQuoted : shellQuoted
   // Twice: the alias is a command, and its words are read when it is used.
   const word = isPlain(program) ? program : quote(program)
   const command = quote(`${word} exec -- claude`)
   // fish reads the file for its scripts too, where bash and zsh know no aliases.
-  return shell === 'fish' ? `status is-interactive; and alias claude ${command}` : `alias claude=${command}`
+  return shell === 'fish'
+    ? `status is-interactive; and test -x ${word}; and alias claude ${command}`
+    : `[ ! -x ${word} ] || alias claude=${command}`
 }
 
 /** What a person made of the word outside of our block, which ours would take the place of. */

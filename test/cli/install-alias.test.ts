@@ -16,7 +16,8 @@ import { fakeSchedulers } from '../support/fake-schedulers.ts'
 import { REPO, runProcess } from '../support/scratch-vigil.ts'
 
 const OWN = '# mine\nalias ll="ls -l"\n[ -z "$PS1" ] || echo hi # no end'
-const ALIAS = `alias claude='${join(REPO, 'bin/vigil')} exec -- claude'`
+const PROGRAM = join(REPO, 'bin/vigil')
+const ALIAS = `[ ! -x ${PROGRAM} ] || alias claude='${PROGRAM} exec -- claude'`
 let home: string
 let n = 0
 const inHome = (name: string) => join(home, name)

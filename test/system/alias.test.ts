@@ -1,5 +1,5 @@
 // What the three shells make of the alias: interactive ones start `claude` in the current account, their scripts do not.
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { oddCheckout } from '../support/odd-checkout.ts'
@@ -55,6 +55,14 @@ test.for([
     before.stderr,
   ])
   expect(said((await run(shell, '-c', COMMAND)).stdout)).toEqual([`dir=${WORDS}`])
+
+  if (path === 'odd') {
+    // Where the checkout is away, Claude Code starts as it did before.
+    renameSync(root, `${root} away`)
+    const alone = await run(shell, '-i', '-c', COMMAND)
+    expect([said(alone.stdout), alone.code, alone.stderr]).toEqual([[`dir=${WORDS}`], 3, before.stderr])
+    renameSync(`${root} away`, root)
+  }
 
   // Moved on, a shell that is open already follows.
   const moves = `claude 1\n'${root.replaceAll("'", shell === 'fish' ? "\\'" : "'\\''")}/bin/vigil' accounts use home\nclaude 2`

@@ -26,9 +26,11 @@ describe('the profile of a shell', () => {
     expect(profilePath(shell, '/home/me', folders)).toBe(path)
   })
   it('gets an alias that a person can read, where the path is a plain one', () => {
-    expect(aliasLine('bash', '/opt/vigil/bin/vigil')).toBe("alias claude='/opt/vigil/bin/vigil exec -- claude'")
+    expect(aliasLine('bash', '/opt/vigil/bin/vigil')).toBe(
+      "[ ! -x /opt/vigil/bin/vigil ] || alias claude='/opt/vigil/bin/vigil exec -- claude'",
+    )
     expect(aliasLine('fish', '/opt/vigil/bin/vigil')).toBe(
-      "status is-interactive; and alias claude '/opt/vigil/bin/vigil exec -- claude'",
+      "status is-interactive; and test -x /opt/vigil/bin/vigil; and alias claude '/opt/vigil/bin/vigil exec -- claude'",
     )
   })
   it.each([
