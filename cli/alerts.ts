@@ -5,7 +5,7 @@ import { SEVERITIES } from '../lib/domain/status.ts'
 import { ensurePrivateDir } from '../lib/edges/fs.ts'
 import { waitForLock } from '../lib/edges/kernel-lock.ts'
 import { ago, wallTime } from '../lib/screen/times.ts'
-import { type Environment, loadDelivery, readEnvironment } from '../lib/settings.ts'
+import { type Environment, loadDelivery, loadSettings, readEnvironment } from '../lib/settings.ts'
 import { loadAlerts, saveAlerts } from '../lib/store/alerts.ts'
 import { DELIVERY_TIMEOUT_MS } from '../lib/timings.ts'
 import { keysMeant, silencePattern } from '../lib/watchdog/explain.ts'
@@ -37,7 +37,8 @@ export function listAlerts({ json }: { json: boolean }): void {
   for (const [channel, entries] of waiting) {
     const error = entries.find(({ last_error }) => last_error !== null)?.last_error
     say(`\n${entries.length} waiting for ${channel}${error ? `: ${error}` : ''}`)
-    for (const { kind, key, at, tries } of entries) say(`  ${kind} ${key}, promised ${ago(at, now)}, ${tries} tries`)
+    for (const { kind, key, at, tries } of entries)
+      say(`  ${kind} ${key}, promised ${ago(at, now)}, ${tries === 1 ? '1 try' : `${tries} tries`}`)
   }
   const silences = file.silences.filter(({ until }) => until > now)
   if (silences.length > 0) say('')
@@ -81,7 +82,10 @@ export async function silenceAlert(said: string, options: SilenceOptions): Promi
 
 export async function unsilenceAlert(said: string): Promise<void> {
   await changeFile('unsilence', (file, now) => {
-    const ended = file.silences.filter(({ id, match, until }) => until > now && (String(id) === said || match === said))
+    // A name alone was put down with a * behind it.
+    const names = [said.toLowerCase(), `${said.toLowerCase()}*`]
+    const isMeant = ({ id, match }: Silence) => String(id) === said || names.includes(match.toLowerCase())
+    const ended = file.silences.filter(silence => silence.until > now && isMeant(silence))
     if (ended.length === 0) return { wrong: `nothing is silenced as "${said}"; look with: vigil alerts list` }
     for (const { match } of ended) say(`${match} is told again from the next run on`)
     return { file: { ...file, silences: file.silences.filter(silence => !ended.includes(silence)) } }
@@ -96,7 +100,7 @@ async function changeSilences(
 ): Promise<void> {
   const lengthMs = durationMs(length)
   if (lengthMs === null) {
-    fail(kind, `"${length}" is no duration; write a number and a unit, such as 30m, 4h or 2d`, WRONG_USAGE)
+    fail(kind, `"${length}" is no duration; write a number up to 9999 and a unit, such as 30m, 4h or 2d`, WRONG_USAGE)
     return
   }
   await changeFile(kind, (file, now) => {
@@ -111,7 +115,10 @@ async function changeSilences(
       say(
         `${match} is ${kind === 'ack' ? 'acknowledged' : 'silenced'} until ${wallTime(until, { now, timeZone: undefined })}`,
       )
-    return { file: { ...file, silences: [...file.silences, ...made] } }
+    // What was said of the same before is over.
+    const isSame = (a: Silence) => (b: Silence) => a.kind === b.kind && a.match === b.match && a.episode === b.episode
+    const others = file.silences.filter(silence => !made.some(isSame(silence)))
+    return { file: { ...file, silences: [...others, ...made] } }
   })
 }
 
@@ -167,16 +174,15 @@ export async function testChannels(): Promise<void> {
       ? [['dead_man.watchdog', deadMan.watchdog('success', runId, 'a test', context)] as [string, Promise<SendResult>]]
       : []),
   ]
-  if (trials.length === 0) {
-    fail('test', 'no channel is set up; README.md says how, under "Where alerts go"', FAILED)
-    return
-  }
   const width = Math.max(...trials.map(([name]) => name.length))
   for (const [name, trial] of trials) {
     const { outcome, detail } = await trial
     say(`${name.padEnd(width)}  ${outcome === 'retry' ? 'not now' : outcome}: ${detail}`)
     if (outcome === 'retry' || outcome === 'refused') process.exitCode = FAILED
   }
+  // With a slip in vigil.yaml one may be missing here: what is wrong is thrown.
+  await loadSettings(environment.paths, now, 'leave')
+  if (trials.length === 0) fail('test', 'no channel is set up; README.md says how, under "Where alerts go"', FAILED)
 }
 
 function testMessage(channel: string, now: number): Message {

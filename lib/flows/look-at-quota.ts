@@ -171,7 +171,11 @@ export function mayAsk(
   })
   if (decision.do === 'fetch') return null
   run.count(`skipped_${decision.code}`)
-  return noRequest(decision.code, `${decision.reason}; ${history.requestedAt.length} requests in the last hour`)
+  const asked = history.requestedAt.length
+  return noRequest(
+    decision.code,
+    `${decision.reason}; ${asked} ${asked === 1 ? 'request' : 'requests'} in the last hour`,
+  )
 }
 
 function noRequest(outcome: string, reason: string): AccountResult {

@@ -108,7 +108,8 @@ function turnBad(
   const badRuns = seen.badRuns + 1
   const forMs = now - seen.pendingSince
   if (fact.certain || (badRuns >= rule.confirm && forMs >= rule.forMs)) {
-    const reason = fact.certain ? 'certain at once' : `bad in ${badRuns} runs, for ${Math.round(forMs / 1000)} s`
+    const runs = badRuns === 1 ? '1 run' : `${badRuns} runs`
+    const reason = fact.certain ? 'certain at once' : `bad in ${runs}, for ${Math.round(forMs / 1000)} s`
     const firing: AlertState = { ...seen, phase: 'firing', badRuns, episode: nextEpisode, firedAt: now }
     return { state: firing, decision: { did: 'fired', reason }, began: true, bounced: false }
   }

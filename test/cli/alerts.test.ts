@@ -1,5 +1,5 @@
 // `vigil alerts` and `vigil why`, with the watchdog that they speak of as a real process.
-import { existsSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { AlertsFile } from '../../lib/domain/alert.ts'
 import { inactive, type VirtualDays, virtualDays } from '../support/virtual-days.ts'
@@ -46,7 +46,7 @@ describe('vigil alerts', () => {
     expect(stdout).toContain('warning   firing      AccountInactive{slot-2}, since 11:30 (31 min ago)')
     expect(stdout).toContain('run: CLAUDE_CONFIG_DIR=~/.claude-0001 claude /login')
     expect(stdout).toContain('1 waiting for email: 451 4.3.0 try later')
-    expect(stdout).toContain('firing AccountInactive{slot-2}, promised just now, 1 tries')
+    expect(stdout).toContain('firing AccountInactive{slot-2}, promised just now, 1 try')
     expect(stdout).toContain('silenced (1): DiskLow* until Sun 12:01: the new disk comes on Monday')
     const json = await days.command('alerts', '--json')
     expect(JSON.parse(json.stdout)).toEqual(alerts(days))
@@ -119,6 +119,20 @@ describe('vigil alerts silence', () => {
     await days.command('alerts', 'unsilence', 'AccountInactive{slot-3}')
     expect(await look(days)).toEqual(['12:03 hook AccountInactive{slot-3} f1'])
   })
+  it('said again takes the place of what was said before, and ends by the same words', async () => {
+    const days = await open(3, 1)
+    await days.command('alerts', 'silence', 'DiskLow', '--for', '2d')
+    await days.command('alerts', 'silence', 'DiskLow', '--for', '1h')
+    await days.command('alerts', 'ack', 'AccountInactive')
+    await days.command('alerts', 'ack', 'AccountInactive')
+    expect(alerts(days).silences.map(({ kind, match }) => `${kind} ${match}`)).toEqual([
+      'silence DiskLow*',
+      'ack AccountInactive{slot-2}',
+    ])
+    expect(await days.command('alerts', 'unsilence', 'disklow')).toEqual(
+      said('DiskLow* is told again from the next run on\n'),
+    )
+  })
 })
 
 it('what is said wrong is 64 with the reason, and changes nothing', async () => {
@@ -129,11 +143,11 @@ it('what is said wrong is 64 with the reason, and changes nothing', async () => 
     [['alerts', 'ack', 'DiskLow'], `vigil alerts ack: "DiskLow" does not fire; ${list}`],
     [
       ['alerts', 'ack', 'AccountInactive', '--for', 'ever'],
-      'vigil alerts ack: "ever" is no duration; write a number and a unit, such as 30m, 4h or 2d',
+      'vigil alerts ack: "ever" is no duration; write a number up to 9999 and a unit, such as 30m, 4h or 2d',
     ],
     [
       ['alerts', 'silence', 'DiskLow', '--for', '0h'],
-      'vigil alerts silence: "0h" is no duration; write a number and a unit, such as 30m, 4h or 2d',
+      'vigil alerts silence: "0h" is no duration; write a number up to 9999 and a unit, such as 30m, 4h or 2d',
     ],
     [
       ['alerts', 'silence', 'AcountInactive{slot-2}'],
@@ -186,6 +200,15 @@ describe('vigil alerts test', () => {
     )
     expect(days.told()).toHaveLength(2)
     expect(existsSync(days.vigil.paths.alerts)).toBe(false)
+  })
+  it('says what is wrong with vigil.yaml, for a channel may be missing for it', async () => {
+    const days = await open()
+    const before = readFileSync(days.vigil.paths.settings, 'utf8')
+    writeFileSync(days.vigil.paths.settings, `${before}\nnothing_like_it: 1\n`)
+    const { code, stdout, stderr } = await days.command('alerts', 'test')
+    expect(stdout).toContain('hook   accepted: HTTP 200')
+    expect(code).toBe(78)
+    expect(stderr).toMatch(/^vigil alerts: vigil.yaml has 1 problem; .*\n.*nothing_like_it is unknown here/)
   })
   it('fails where one of them refuses, and shows the others all the same', async () => {
     const days = await open()

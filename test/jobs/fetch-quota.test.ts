@@ -109,7 +109,7 @@ describe('figures', () => {
     await vigil.run('fetch-quota')
     await vigil.run('fetch-quota')
     expect(vigil.standIn.state().usageGets).toBe(1)
-    expect(outcome()!.reason).toMatch(/^fresh for \d+ s more; 1 requests in the last hour$/)
+    expect(outcome()!.reason).toMatch(/^fresh for \d+ s more; 1 request in the last hour$/)
     expect(vigil.log('fetch-quota')).toMatch(/fresh for \d+ s more/)
   })
   it('keep their own time when the next fetch fails, and stop being fresh', async () => {
