@@ -7,7 +7,7 @@ import { checkChannels } from '../lib/doctor/check-channels.ts'
 import { checkClock } from '../lib/doctor/check-clock.ts'
 import { checkDisk, checkLeftovers, checkPermissions } from '../lib/doctor/check-files.ts'
 import { checkHooks } from '../lib/doctor/check-hooks.ts'
-import { checkConfigDir, checkLogins, checkOverrides } from '../lib/doctor/check-logins.ts'
+import { checkAnyLogin, checkConfigDir, checkLogins, checkOverrides } from '../lib/doctor/check-logins.ts'
 import { checkPrograms } from '../lib/doctor/check-programs.ts'
 import { checkRivals, checkRuns, checkSchedule } from '../lib/doctor/check-schedule.ts'
 import { checkPersonsFiles, checkSecrets } from '../lib/doctor/check-settings.ts'
@@ -109,6 +109,7 @@ async function examine(environment: Environment, scratch: string, now: number): 
   )
   await check('secrets', async () => checkSecrets(await lookAtSecrets(settings, secrets), edit))
   await check('permissions', () => checkPermissions(lookAtPaths(paths, accounts), process.geteuid?.() ?? null))
+  await check('login', () => checkAnyLogin(wrongRegistry.length > 0 ? null : accounts.length))
   await check('login', async () => checkLogins(await lookAtLogins(environment, accounts, scratch, now), now))
   await check('config_dir', () => checkConfigDir(lookAtConfigDir(secretFromEnv('CLAUDE_CONFIG_DIR'), paths, accounts)))
   await check('override', () => checkOverrides(lookForOverrides(secretFromEnv, paths, accounts)))

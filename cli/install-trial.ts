@@ -1,6 +1,7 @@
 // Starts each job once, as the scheduler will, and shows what it left behind.
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { inOneLine } from '../lib/domain/job-state.ts'
 import { runProgram } from '../lib/edges/shell.ts'
 import type { Machine } from '../lib/install/machine.ts'
 import { type Place, startScript } from '../lib/install/start-script.ts'
@@ -47,6 +48,6 @@ async function startJob(
   const seconds = ((endedAt ?? Date.now()) - startedAt) / 1000
   return {
     ok: outcome === 'ok' && exitCode === 0,
-    text: `${outcome} after ${seconds.toFixed(1)} s: ${reason.split('\n')[0]}`,
+    text: `${outcome} after ${seconds.toFixed(1)} s: ${inOneLine(reason)}`,
   }
 }

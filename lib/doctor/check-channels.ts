@@ -19,7 +19,7 @@ export function checkChannels({ anyConfirms, hasDeadMan, desktop, smtp }: SeenCh
       severity: 'error',
       what: `${smtp.server} would take no mail of ours`,
       evidence: smtp.problem,
-      remedy: `mend channels.email and try again: ${edit}`,
+      remedy: `${edit}   # mend channels.email, then: vigil alerts test`,
     })
   if (desktop !== null && desktop.problem !== null)
     findings.push({
@@ -27,7 +27,7 @@ export function checkChannels({ anyConfirms, hasDeadMan, desktop, smtp }: SeenCh
       severity: anyConfirms ? 'info' : 'warning',
       what: 'no notice can be shown on the desktop',
       evidence: desktop.problem,
-      remedy: `log in at the desktop, or turn it off (channels: desktop: enabled: false): ${edit}`,
+      remedy: `${edit}   # channels: { desktop: { enabled: false } }, or log in there`,
     })
   if (!anyConfirms)
     findings.push({
@@ -35,7 +35,7 @@ export function checkChannels({ anyConfirms, hasDeadMan, desktop, smtp }: SeenCh
       severity: 'warning',
       what: 'no channel can say that an alert arrived',
       evidence: desktop === null ? 'none is set up' : 'there is only the desktop, and nobody may be there',
-      remedy: `set up mail or a phone, then: vigil alerts test   (${edit})`,
+      remedy: `${edit}   # set up mail or a phone, then: vigil alerts test`,
     })
   if (!hasDeadMan)
     findings.push({

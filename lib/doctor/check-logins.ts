@@ -26,6 +26,14 @@ export interface SeenLogin {
   lasted: readonly number[]
 }
 
+/** @param known the accounts of claude-sessions.yaml; null = that cannot be used, which is told as such */
+export function checkAnyLogin(known: number | null): Finding[] {
+  if (known !== 0) return []
+  const evidence = 'claude-sessions.yaml names none; the first run writes it from the logins that it finds'
+  const remedy = 'claude /login   # then: vigil run refresh-tokens'
+  return [{ check: 'login', severity: 'error', what: 'no login is looked after', evidence, remedy }]
+}
+
 /** @param now ms */
 export function checkLogins(logins: readonly SeenLogin[], now: number): Finding[] {
   return logins.flatMap(login => {

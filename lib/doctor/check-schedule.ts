@@ -1,4 +1,5 @@
 // Whether the jobs are started, by whom, and how they fare. Pure.
+import { inOneLine } from '../domain/job-state.ts'
 import type { StatusJob } from '../domain/status.ts'
 import type { Finding } from './finding.ts'
 
@@ -31,11 +32,15 @@ export function checkSchedule({ by, roots, cronRuns }: SeenSchedule): Finding[] 
 }
 
 export function checkRuns(jobs: readonly StatusJob[]): Finding[] {
+  if (jobs.length > 1 && jobs.every(({ state }) => state === 'never')) {
+    const evidence = 'no run left a record'
+    return [{ check: 'runs', severity: 'warning', what: 'no job has ever run', evidence, remedy: 'vigil install' }]
+  }
   return jobs.flatMap(({ job, state, reason }): Finding[] => {
     if (state === 'ok' || state === 'running') return []
     const severity = state === 'failing' || state === 'overdue' ? 'error' : 'warning'
     const remedy = state === 'failing' || state === 'killed' ? `vigil log ${job}` : `vigil run ${job}`
-    return [{ check: 'runs', severity, what: `${job} is not well: ${state}`, evidence: reason, remedy }]
+    return [{ check: 'runs', severity, what: `${job} is not well: ${state}`, evidence: inOneLine(reason), remedy }]
   })
 }
 

@@ -38,7 +38,7 @@ export function checkSecrets(secrets: readonly SeenSecret[], edit: string): Find
           severity: 'warning',
           what: `${key} stands openly in vigil.yaml`,
           evidence: 'it is no file:, env: or cmd:',
-          remedy: `put it into a file of its own (chmod 600) and write "file:PATH": ${edit}`,
+          remedy: `${edit}   # put it into a file of its own (chmod 600), and write "file:PATH"`,
         },
       ]
     if (trouble !== null)
@@ -50,7 +50,7 @@ export function checkSecrets(secrets: readonly SeenSecret[], edit: string): Find
           severity: 'warning',
           what: `${key} is a variable, and the schedule passes on none of your shell's`,
           evidence: 'env: in vigil.yaml',
-          remedy: `use "file:PATH" instead: ${edit}`,
+          remedy: `${edit}   # write "file:PATH" instead`,
         },
       ]
     return []

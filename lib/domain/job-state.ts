@@ -43,7 +43,7 @@ export function judgeJob(
     return alive ? said('running', 'it is at work') : said('killed', 'its latest run began and its process is gone')
   }
   if (isOld(record.started_at, now, limitMs)) {
-    const last = record.outcome === 'ok' ? '' : `; its last run failed: ${record.reason}`
+    const last = record.outcome === 'ok' ? '' : `; its last run failed: ${inOneLine(record.reason)}`
     return said('overdue', `${due}, and nothing has started it for more than ${roundSpan(limitMs)}${last}`)
   }
   if (record.outcome !== 'ok') return said('failing', record.reason)
@@ -56,4 +56,9 @@ export function judgeJob(
 /** A time in the future proves nothing: a clock was wrong once, and the run may be long ago. */
 function isOld(at: number, now: number, limitMs: number): boolean {
   return now - at > limitMs || at - now > CLOCK_TOLERANCE_MS
+}
+
+/** What a run came to, where there is room for a line: of settings that are wrong, without each of their problems. */
+export function inOneLine(reason: string): string {
+  return reason.split('\n')[0]!.replace(/:$/, '')
 }

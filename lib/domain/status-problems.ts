@@ -1,5 +1,6 @@
 // What is wrong, in words for a person, each with the command that mends it. Pure.
 import { CLOCK_TOLERANCE_MS } from './freshness.ts'
+import { inOneLine } from './job-state.ts'
 import type { FreshFlagFinding } from './quota-cache.ts'
 import type { RunRecord } from './run-record.ts'
 import { SEVERITIES } from './severity.ts'
@@ -180,7 +181,7 @@ export function failure(job: StatusJob, record: RunRecord | null): Pick<Problem,
   const lines = record?.outcome === 'running' || record?.outcome === 'crashed' ? [] : job.reason.split('\n').slice(1)
   const details =
     failed.length > 0 ? failed.map(([slot, result]) => `${slot}: ${result.reason}`) : lines.map(line => line.trim())
-  const why = failed.length > 0 || job.state === 'running' ? '' : `: ${job.reason.split('\n')[0]}`
+  const why = failed.length > 0 || job.state === 'running' ? '' : `: ${inOneLine(job.reason)}`
   const mendsItself = record?.failure === 'temporary' || record?.failure === 'network'
   return { severity: mendsItself && count < 3 ? 'info' : 'warning', what: `${job.job} ${times}${why}`, details }
 }

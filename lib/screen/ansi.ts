@@ -84,9 +84,20 @@ export function wrapWords(text: string, width: number): string[] {
 
 /**
  * A shell command in lines of at most `width` that can still be copied and run as they stand: each but the last ends in a
- * backslash. Between words where it fits, and then with an indent; inside a word otherwise, and then without one.
+ * backslash. Between words where it fits, and then with an indent; inside a word otherwise, and then without one. No
+ * backslash carries a comment on, so that one has lines of its own where it does not fit behind the command.
  */
 export function wrapCommand(command: string, width: number, indent: string): string[] {
+  const [, run = '', comment = ''] = /^(.*?) +# (.*)$/s.exec(command) ?? []
+  // In quotes it is no comment.
+  if (comment === '' || run.split("'").length % 2 === 0) return wrapRun(command, width, indent)
+  const lines = wrapRun(run, width, indent)
+  const whole = `${lines.at(-1)}   # ${comment}`
+  if (displayWidth(whole) <= width) return [...lines.slice(0, -1), whole]
+  return [...lines, ...wrapWords(comment, width - indent.length - 2).map(line => `${indent}# ${line}`)]
+}
+
+function wrapRun(command: string, width: number, indent: string): string[] {
   const lines: string[] = []
   let line = indent
   const words = command.split(' ')

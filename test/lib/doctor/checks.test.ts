@@ -9,7 +9,13 @@ import {
   type SeenDisk,
   type SeenPath,
 } from '../../../lib/doctor/check-files.ts'
-import { checkConfigDir, checkLogins, checkOverrides, type SeenLogin } from '../../../lib/doctor/check-logins.ts'
+import {
+  checkAnyLogin,
+  checkConfigDir,
+  checkLogins,
+  checkOverrides,
+  type SeenLogin,
+} from '../../../lib/doctor/check-logins.ts'
 import { checkPrograms, type SeenPrograms } from '../../../lib/doctor/check-programs.ts'
 import { checkRivals, checkRuns, checkSchedule, type SeenSchedule } from '../../../lib/doctor/check-schedule.ts'
 import { checkPersonsFiles, checkSecrets } from '../../../lib/doctor/check-settings.ts'
@@ -125,6 +131,12 @@ describe('a login', () => {
     lasted: [2 * DAY, 3 * DAY],
   }
   const trouble = { detail: 'DETAIL', remedy: 'REMEDY' }
+  it('is missed where none is known, but for a list that cannot be read', () => {
+    expect(said(checkAnyLogin(0))).toEqual([
+      ['error', 'no login is looked after', 'claude /login   # then: vigil run refresh-tokens'],
+    ])
+    expect([checkAnyLogin(1), checkAnyLogin(null)]).toEqual([[], []])
+  })
   it('is well, also where the store says less', () => {
     expect(checkLogins([login, { ...login, scopes: null, endsAt: null, lasted: [HOUR] }], NOW)).toEqual([])
   })
@@ -247,6 +259,15 @@ describe('the schedule', () => {
     ['never', ['warning', 'vigil run watchdog']],
   ] as const)('of a job that is %s: %j', (state, expected) => {
     expect(checkRuns([job(state)]).map(({ severity, remedy }) => [severity, remedy])[0] ?? null).toEqual(expected)
+  })
+  it('of jobs that never ran are one, and settings that are wrong are not told at each job', () => {
+    expect(checkRuns([job('never'), job('never')]).map(({ what, remedy }) => [what, remedy])).toEqual([
+      ['no job has ever run', 'vigil install'],
+    ])
+    const reason = 'vigil.yaml has 2 problems; nothing was changed:\n  line 1: no\n  line 2: no'
+    expect(checkRuns([{ ...job('failing'), reason }]).map(({ evidence }) => evidence)).toEqual([
+      'vigil.yaml has 2 problems; nothing was changed',
+    ])
   })
   it('shares the machine with no other that renews logins', () => {
     expect(checkRivals(['/usr/bin/vim notes-on-ccflare.md', 'claude', 'sshd: me'])).toEqual([])

@@ -80,6 +80,16 @@ test('pieces flow side by side as long as they fit', () => {
 })
 
 test('a command is broken between its words, with a backslash and an indent', () => {
+  expect(wrapCommand('claude /login   # or: vigil accounts pause work', 60, '  ')).toEqual([
+    '  claude /login   # or: vigil accounts pause work',
+  ])
+  expect(wrapCommand('claude /login   # or: vigil accounts pause work', 30, '  ')).toEqual([
+    '  claude /login',
+    '  # or: vigil accounts pause',
+    '  # work',
+  ])
+  expect(wrapCommand("vi 'a # b'", 60, '  ')).toEqual(["  vi 'a # b'"])
+  expect(wrapCommand("vi 'a # b c'", 11, '  ')).toEqual(["  vi 'a # \\", "  b c'"])
   expect(wrapCommand('DIR=~/.claude-work claude /login', 22, '  ')).toEqual([
     '  DIR=~/.claude-work \\',
     '  claude /login',
