@@ -38,7 +38,10 @@ export async function listAccounts({ json }: { json: boolean }): Promise<void> {
       if (standing === 'inactiveByJob') say(`    run: ${loginCommand(account, paths.home)}`)
     }
     if (registry.accounts.length === 0) say('No accounts; to add one: vigil accounts add DIR')
-    else say(`\n* = current. A login in a new directory: CLAUDE_CONFIG_DIR=~/.claude-work claude /login`)
+    else
+      say(
+        `\n* = current. One more, in a directory of its own: CLAUDE_CONFIG_DIR=${freeDir(registry, paths.home)} claude /login`,
+      )
   })
 }
 
@@ -83,6 +86,14 @@ export async function addAccount(dir: string, options: { slot?: string }): Promi
     say(`${slot} is ${tildePath(configDir, home)}${email === null ? '' : `, ${email}`}. See it with: vigil status`)
     say('Never copy a login from one directory to another: the first renewal of either burns both.')
   })
+}
+
+/** A login in the directory of another account would take that one's place. */
+function freeDir({ accounts }: Registry, home: string): string {
+  const isTaken = (dir: string) => accounts.some(({ configDir }) => configDir === expandHome(dir, home))
+  let n = accounts.length + 1
+  while (isTaken(`~/.claude-${n}`)) n += 1
+  return isTaken('~/.claude-work') ? `~/.claude-${n}` : '~/.claude-work'
 }
 
 function nextSlot({ accounts }: Registry): string {

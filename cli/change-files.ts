@@ -114,7 +114,8 @@ export function realOf(path: string): string {
 
 /** Only the lines that differ: one stretch, for one thing is put in or taken out. */
 function difference(old: string, text: string): string[] {
-  const [before, after] = [old.split('\n'), text.split('\n')]
+  // The end of the last line is none of its own.
+  const [before, after] = [old.replace(/\n$/, '').split('\n'), text.replace(/\n$/, '').split('\n')]
   let head = 0
   while (head < before.length && head < after.length && before[head] === after[head]) head++
   let tail = 0

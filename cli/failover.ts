@@ -24,9 +24,10 @@ export async function replayCommand({ hours, level, strategy, cooldown }: Replay
   const numbers = [hours, level, cooldown].map(text => (text === undefined ? null : Number(text)))
   const [back, percent, minutes] = numbers as [number, number | null, number | null]
   const known = STRATEGIES.find(name => name === strategy)
-  if (numbers.some(n => n !== null && !(n > 0)) || (strategy !== undefined && known === undefined)) {
+  const isLevel = percent === null || percent <= 100
+  if (numbers.some(n => n !== null && !(n > 0)) || !isLevel || (strategy !== undefined && known === undefined)) {
     return fail(
-      `--hours, --level (percent) and --cooldown (minutes) are numbers; --strategy is ${STRATEGIES.join(', ')}`,
+      `--hours, --level (percent, up to 100) and --cooldown (minutes) are numbers; --strategy is ${STRATEGIES.join(', ')}`,
       WRONG_USAGE,
     )
   }
@@ -55,7 +56,7 @@ export async function replayCommand({ hours, level, strategy, cooldown }: Replay
   const { swaps, blockedMinutes, unusedPercent, minutes: played } = replay(figures, hits, range, rules)
   const made = events.filter(({ event, reason }) => event === 'switch' && reason.startsWith('swapped')).length
   const lines = [
-    `${(played / 60).toFixed(1)} h replayed from ${current}: ${swaps.length} swaps (${made} were made), ${blockedMinutes} minutes blocked`,
+    `${(played / 60).toFixed(1)} h replayed from ${current}: ${swaps.length === 1 ? '1 swap' : `${swaps.length} swaps`} (${made} made in earnest), ${blockedMinutes} minutes blocked`,
   ]
   for (const swap of swaps)
     lines.push(`  ${wallTime(swap.at, { now, timeZone: undefined })}  ${swap.from} -> ${swap.to}: ${swap.reason}`)

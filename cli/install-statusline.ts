@@ -76,6 +76,8 @@ async function carryOut(
   options: Options,
   before: Before,
 ): Promise<void> {
+  // What was left alone has been told, and is not in place.
+  if (changes.length === 0 && process.exitCode !== undefined) return
   if (changes.length === 0)
     return say(what === 'install' ? 'The status line is in place already.' : 'No status line of ours is there.')
   const done = await agreeAndChange(`${what} --statusline`, changes, paths.home, options, async () => {

@@ -9,12 +9,21 @@ import { fitLines, segmentsOf } from '../lib/statusline/line.ts'
 const STDIN_WAIT_MS = 250
 const MAX_INPUT_BYTES = 1024 * 1024
 const UNKNOWN = '–\n'
+const USAGE = `Usage: vigil statusline [--preview]
+
+what Claude Code calls: one line from the caches and what it hands over on stdin
+
+Options:
+  --preview   all its states, side by side
+  -h, --help  display help for command
+`
 
 if (import.meta.main) await statuslineCommand()
 
 export async function statuslineCommand(): Promise<void> {
   const now = Date.now()
-  if (process.argv.includes('--preview') || process.argv.includes('--help')) {
+  if (process.argv.includes('--help') || process.argv.includes('-h')) return print(USAGE)
+  if (process.argv.includes('--preview')) {
     const { previewText } = await import('../lib/statusline/preview.ts')
     return print(previewText(now, !process.env['NO_COLOR']))
   }

@@ -35,7 +35,13 @@ describe('list', () => {
     expect(stdout).toMatch(
       / {4}~\/\.claude-0001, session_expired, .* ago\n {4}run: CLAUDE_CONFIG_DIR=~\/\.claude-0001 claude \/login/,
     )
+    expect(stdout).toContain('directory of its own: CLAUDE_CONFIG_DIR=~/.claude-work claude /login\n')
     expect(JSON.parse((await accounts('list', '--json')).stdout).accounts).toHaveLength(2)
+  })
+  it('names no directory for one more login that another one has', async () => {
+    const taken = TEXT.replace('.claude-0001', '.claude-work').replace('~/.claude  ', '~/.claude-3  ')
+    const { accounts } = await open(taken)
+    expect((await accounts()).stdout).toContain('directory of its own: CLAUDE_CONFIG_DIR=~/.claude-4 claude /login\n')
   })
   it('says where no list is there yet, and what is wrong with one', async () => {
     const none = await open(null)

@@ -63,6 +63,15 @@ describe('vigil install --statusline', () => {
     })
     expect(read('.claude')).toBe('{ // mine\n}')
   })
+  it('says nothing of being in place where every one was left alone', async () => {
+    for (const dir of ['.claude', '.claude-work']) writeFileSync(settings(dir), 'mine')
+    expect(await vigil('install', '--statusline', '--yes')).toMatchObject({ code: 1, stdout: '' })
+  })
+  it('shows no line that nobody wrote where the file had no end', async () => {
+    writeFileSync(join(home, '.bashrc'), 'alias l=ls')
+    const { stdout } = await vigil('install', '--alias=bash', '--dry-run')
+    expect(stdout).toContain('  + # <<< vigil <<<\n\nNothing was changed.')
+  })
   it('writes through a link of a dotfile manager, once for two accounts that share it', async () => {
     const real = join(home, 'dotfiles.json')
     writeFileSync(real, '{}\n')
@@ -78,6 +87,13 @@ describe('vigil install --statusline', () => {
     await vigil('uninstall', '--statusline', '--yes')
     expect(read('.claude')).toBe(OWN.replace('mine', 'newer'))
   })
+})
+
+it('vigil statusline --help is help, as everywhere', async () => {
+  for (const word of ['--help', '-h']) {
+    const { code, stdout } = await vigil('statusline', word)
+    expect([code, stdout.split('\n')[0]]).toEqual([0, 'Usage: vigil statusline [--preview]'])
+  }
 })
 
 it('vigil statusline --preview shows all states', async () => {
