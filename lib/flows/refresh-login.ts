@@ -5,6 +5,7 @@ import type { CredentialStore, StoreReading } from '../domain/credential-store.t
 import { type LoginPlan, type LoginState, planLogin, withLook } from '../domain/login-state.ts'
 import { type AccountResult, type FailureClass, resultOfError } from '../domain/run-record.ts'
 import type { ClaudeLockBusy } from '../edges/claude-locks.ts'
+import { realpathSync } from '../edges/fs.ts'
 import type { Run } from '../job.ts'
 import { fingerprint, listPointers, loginKey, readLoginState, saveLoginState } from '../store/login-states.ts'
 import { openCredentialStore } from './open-credential-store.ts'
@@ -14,10 +15,16 @@ export interface LoginResult extends AccountResult {
   usable: boolean
 }
 
-/** Everything that is known about one login at one moment. */
-export interface LoginLook {
-  account: Account
+/** Where a login is. */
+export interface LoginPlace {
   store: CredentialStore
+  /** Its account's, or, while a token of it is under way, the real one that this led to. */
+  configDir: string
+}
+
+/** Everything that is known about one login at one moment. */
+export interface LoginLook extends LoginPlace {
+  account: Account
   reading: StoreReading
   state: LoginState
   plan: LoginPlan
@@ -44,10 +51,17 @@ export async function refreshLogin(account: Account, run: Run, rejectedAccessTok
   }
 }
 
-export async function lookAtLogin(account: Account, run: Run, rejectedAccessToken?: string): Promise<LoginLook> {
+/** @param place where it is known already, and must not be another one */
+export async function lookAtLogin(
+  account: Account,
+  run: Run,
+  rejectedAccessToken?: string,
+  place?: LoginPlace,
+): Promise<LoginLook> {
   // Without the run's signal: an answer that comes while the run is told to stop still has to be stored.
   const context = { paths: run.paths, childEnv: run.environment.childEnv, job: run.job }
-  const store = await openCredentialStore(account, context)
+  const { configDir } = place ?? account
+  const store = place?.store ?? (await openCredentialStore(account, context))
   const reading = await store.read()
   const state = readLoginState(run.paths.logins, account)
   // Loading the hash functions costs a start 3 ms, and only a login that is known to be dead asks for one.
@@ -57,7 +71,7 @@ export async function lookAtLogin(account: Account, run: Run, rejectedAccessToke
     refresh: run.settings.refresh,
     ...(rejectedAccessToken === undefined ? {} : { rejectedAccessToken }),
   })
-  return { account, store, reading, state, plan }
+  return { account, store, configDir, reading, state, plan }
 }
 
 /** The end for a login that needs no refresh: its standing, and what the record says. */
@@ -128,5 +142,8 @@ export function storedFingerprint(reading: StoreReading): string | null {
 /** Who holds a lock of Claude Code's, as far as a directory can tell. */
 export function inTheWay(lock: ClaudeLockBusy, run: Run): string {
   const beat = lock.lastBeatAgoMs === null ? 'just now' : `${Math.round(lock.lastBeatAgoMs / 1000)} s ago`
-  return `another program, most likely Claude Code, holds ${tildePath(lock.lockPath, run.paths.home)} (last sign of life ${beat})`
+  const { home } = run.paths
+  // Its place is a real one, and the home may be a link itself.
+  const shown = tildePath(tildePath(lock.lockPath, home), realpathSync(home))
+  return `another program, most likely Claude Code, holds ${shown} (last sign of life ${beat})`
 }

@@ -24,6 +24,7 @@ import { LOCK_WAIT_MS, TOKEN_TERM_GRACE_MS, TOKEN_TIMEOUT_MS, VERSION } from '..
 import {
   inTheWay,
   type LoginLook,
+  type LoginPlace,
   type LoginResult,
   lookAtLogin,
   settleWithoutRefresh,
@@ -41,7 +42,8 @@ export interface RefreshWish {
 /** Takes all locks, in Claude Code's order, and refreshes what is still due under them. */
 export async function refreshUnderLocks(account: Account, run: Run, wish: RefreshWish): Promise<LoginResult> {
   await run.begun
-  const { store } = await lookAtLogin(account, run)
+  // A person may set a link to another login at any moment; the tokens have to go where the one that is sent came from.
+  const store = (await lookAtLogin(account, run)).store.pinned()
   // By the store's real place: two names of one login are one login.
   const lockPath = join(run.paths.locks, `account-${loginKey(store)}.lock`)
   const own = await waitForLock(lockPath, { job: run.job, now: run.clock() }, LOCK_WAIT_MS, run.signal)
@@ -55,13 +57,14 @@ export async function refreshUnderLocks(account: Account, run: Run, wish: Refres
       const look = await lookAtLogin(account, run)
       return await settleWithoutRefresh(look, run)
     }
-    for (const path of claudeLockPaths(account)) {
+    const place = { store, configDir: realpathSync(account.configDir) }
+    for (const path of claudeLockPaths(place)) {
       const lock = await takeClaudeLock(path, LOCK_WAIT_MS, run.clock, run.signal)
       if (!lock.held) return busy(inTheWay(lock, run))
       held.push(lock)
     }
     const lost = AbortSignal.any(held.map(lock => lock.lost))
-    return await refreshLocked(account, run, lost, wish)
+    return await refreshLocked(account, run, lost, wish, place)
   } finally {
     for (const lock of held.reverse()) {
       await lock.release().catch(error => run.log('warn', `a lock was not given back: ${(error as Error).message}`))
@@ -70,13 +73,19 @@ export async function refreshUnderLocks(account: Account, run: Run, wish: Refres
   }
 }
 
-/** In the order in which Claude Code takes them; both by the directory that it was given. */
-function claudeLockPaths(account: Account): string[] {
-  return [join(account.configDir, '.oauth_refresh.lock'), `${realpathSync(account.configDir)}.lock`]
+/** In the order in which Claude Code takes them: the first in the directory, the second beside the real one. */
+function claudeLockPaths({ configDir }: LoginPlace): string[] {
+  return [join(configDir, '.oauth_refresh.lock'), `${configDir}.lock`]
 }
 
-async function refreshLocked(account: Account, run: Run, lost: AbortSignal, wish: RefreshWish): Promise<LoginResult> {
-  const look = await lookAtLogin(account, run, wish.rejectedAccessToken)
+async function refreshLocked(
+  account: Account,
+  run: Run,
+  lost: AbortSignal,
+  wish: RefreshWish,
+  place: LoginPlace,
+): Promise<LoginResult> {
+  const look = await lookAtLogin(account, run, wish.rejectedAccessToken, place)
   const path = journalPath(look.store)
   // Nothing can be said of the store just now: what the journal holds is worth more than a clean folder.
   if (path === null || look.plan.do === 'report') return settleWithoutRefresh(look, run)
@@ -199,12 +208,7 @@ async function sendOnce(
 
 /** Puts what is stored in its own place once more: a store that cannot be written shows while nothing is spent. */
 async function rehearse(look: LoginLook, run: Run, prepared: PreparedWrite): Promise<LoginResult | null> {
-  const lock = await takeClaudeLock(
-    join(look.account.configDir, '.storage-write.lock'),
-    LOCK_WAIT_MS,
-    run.clock,
-    run.signal,
-  )
+  const lock = await takeClaudeLock(join(look.configDir, '.storage-write.lock'), LOCK_WAIT_MS, run.clock, run.signal)
   if (!lock.held) return busy(inTheWay(lock, run))
   try {
     const now = await look.store.read()
@@ -260,7 +264,7 @@ async function noAnswer(look: LoginLook, run: Run, path: string, failure: HttpFa
     return failed('transient', `the token endpoint was not reached: ${failure.message}`, 'network', look, run)
   }
   // The intent stays in the journal: the next run looks at the store first and then tries the stored token once.
-  const now = await lookAtLogin(look.account, run)
+  const now = await lookAtLogin(look.account, run, undefined, look)
   const stored = storedFingerprint(now.reading)
   if (stored !== null && stored !== storedFingerprint(look.reading)) {
     await forgetSpent(look, run, path, storedFingerprint(look.reading)!)

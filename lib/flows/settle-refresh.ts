@@ -117,9 +117,9 @@ async function storeTokens(settlement: Settlement, answer: TokenAnswer & { kind:
  * to be had (forgotten by somebody, or no room for it) is gone without: the compare-and-swap alone has to do.
  */
 async function takeWriteLock({ look, run }: Settlement): Promise<ClaudeLock | null> {
-  const { slot, configDir } = look.account
+  const { slot } = look.account
   try {
-    const lock = await takeClaudeLock(join(configDir, '.storage-write.lock'), WRITE_LOCK_WAIT_MS, run.clock)
+    const lock = await takeClaudeLock(join(look.configDir, '.storage-write.lock'), WRITE_LOCK_WAIT_MS, run.clock)
     if (lock.held) return lock
     run.log('warn', `${slot}: ${inTheWay(lock, run)}; storing the new tokens without it`)
   } catch (error) {

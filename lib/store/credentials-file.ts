@@ -27,13 +27,17 @@ const SLACK_BYTES = 4096
 /** @param home for messages only */
 export function credentialsFile(configDir: string, home: string): CredentialStore {
   const path = join(configDir, '.credentials.json')
-  const name = tildePath(path, home)
+  return fileAt(path, tildePath(path, home), home)
+}
+
+function fileAt(path: string, name: string, home: string): CredentialStore {
   /** How the file was laid out when last read, so that a rewrite looks the same. */
   let indent = 0
   return {
     name,
     place: () => real(path),
     directory: () => realDirectory(path),
+    pinned: () => fileAt(real(path), name, home),
     async read() {
       const { reading, text } = readFileSafely(path, home)
       if (text !== null) indent = /^\{\s*\n/.test(text) ? 2 : 0

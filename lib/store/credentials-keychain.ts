@@ -51,10 +51,12 @@ export function keychainService(configDir: string, isDefault: boolean): string {
 export function credentialsKeychain(options: KeychainOptions): CredentialStore {
   const service = keychainService(options.configDir, options.isDefault)
   const name = nameOf(options)
-  return {
+  const store: CredentialStore = {
     name,
     place: () => `keychain ${service} ${options.user}`,
     directory: () => realDirectory(options.configDir),
+    // By its name, not by what that leads to.
+    pinned: () => store,
     read: async () => (await readItem(options)).reading,
     async prepareWrite(blob) {
       const bytes = Buffer.byteLength(writeLine(options.user, service, JSON.stringify(blob))) + 2 * SLACK_BYTES
@@ -73,6 +75,7 @@ export function credentialsKeychain(options: KeychainOptions): CredentialStore {
       // The Keychain changes an item whole; a killed `security` leaves no file of ours anywhere.
     },
   }
+  return store
 }
 
 function realDirectory(path: string): string | null {

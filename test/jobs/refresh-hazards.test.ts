@@ -15,6 +15,8 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, it } from 'vitest'
+import { inTheWay } from '../../lib/flows/refresh-login.ts'
+import type { Run } from '../../lib/job.ts'
 import { writeConfigDir } from '../../sandbox/sample-accounts.ts'
 import type { FaultAction } from '../../sandbox/stand-in.ts'
 import { fingerprint } from '../../sandbox/tokens.ts'
@@ -152,6 +154,62 @@ describe('an answer that waits beside the login', () => {
     expect(vigil.standIn.state().replays).toBe(0)
     expect(works(1)).toBe(true)
   })
+})
+
+describe('a link that a person sets to another login while the request is under way', () => {
+  const link = () => join(vigil.home, 'live')
+  const leadTo = (n: number) => {
+    rmSync(link(), { force: true })
+    symlinkSync(vigil.dir(n), link())
+  }
+  /** `~/live` leads to the second login until the request arrives, then to the third. */
+  const flipped = async (...faults: FaultAction[]) => {
+    await start({
+      count: 3,
+      onRequest: request => {
+        if (request.endpoint === 'token' && request.email === 'user-2@example.com') leadTo(2)
+      },
+    })
+    leadTo(1)
+    register('~/live')
+    for (const action of faults) vigil.standIn.fault({ endpoint: 'token', email: 'user-2@example.com', action })
+    await vigil.run('refresh-tokens')
+  }
+  it('costs neither of them: the new tokens go where the old one was', async () => {
+    await flipped()
+    expect([works(1), works(2)]).toEqual([true, true])
+    await vigil.run('refresh-tokens')
+    leadTo(1)
+    await vigil.run('refresh-tokens')
+    expect([works(1), works(2)]).toEqual([true, true])
+    expect(vigil.standIn.state()).toMatchObject({ tokenPosts: 2, replays: 0 })
+  })
+  it('and a lock in the way is named without what the home folder leads to', async () => {
+    await start()
+    const real = `${vigil.home}-real`
+    renameSync(vigil.home, real)
+    symlinkSync(real, vigil.home)
+    try {
+      const lockPath = join(real, '.claude.lock')
+      expect(inTheWay({ held: false, lockPath, lastBeatAgoMs: null }, { paths: vigil.paths } as Run)).toContain(
+        'holds ~/.claude.lock (last',
+      )
+    } finally {
+      rmSync(vigil.home)
+      renameSync(real, vigil.home)
+    }
+  })
+  it.each([{ kind: 'drop-before' }, { kind: 'answer', status: 503, body: 'busy' }] as const)(
+    'costs neither of them where no tokens came: %j',
+    async action => {
+      await flipped(action)
+      await vigil.run('refresh-tokens')
+      leadTo(1)
+      await vigil.run('refresh-tokens')
+      expect(vigil.standIn.state().replays).toBe(0)
+      expect([works(1), works(2)]).toEqual([true, true])
+    },
+  )
 })
 
 describe('an answer that is odd', () => {

@@ -6,6 +6,7 @@ import {
   existsSync,
   mkdirSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmSync,
   statSync,
@@ -248,7 +249,11 @@ async function lockOrder(vigil: ScratchVigil): Promise<string[]> {
   const run = await tools.traced(tools.jobCommand('refresh-tokens'), vigil.env, { trace })
   expect(run).toMatchObject(QUIET)
   const store = join(vigil.dir(0), '.credentials.json')
-  const watched = [...tools.claudeLocks(vigil), store]
+  // By whatever name: where the directory is a link, they are made at its end.
+  const atItsEnd = ['.oauth_refresh.lock', '.storage-write.lock', '.credentials.json'].map(name =>
+    join(realpathSync(vigil.dir(0)), name),
+  )
+  const watched = [...tools.claudeLocks(vigil), store, ...atItsEnd]
   const named = (path: string) => path.split('/').at(-1)
   return run.calls.flatMap(({ name, paths, text }) => {
     if (name === 'connect') return text.includes('AF_INET') ? ['connect'] : []
