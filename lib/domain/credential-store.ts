@@ -23,6 +23,8 @@ export interface CredentialStore {
   place(): string
   /** Where a file of ours may lie beside it: the real directory of the login. null = it is gone. */
   directory(): string | null
+  /** Whether the real directory opens it too, as a link no longer may. false: the name of the directory is part of its own. */
+  opensByRealDirectory: boolean
   /** The same one for as long as a token of it is under way: a link that leads elsewhere by then moves nothing. */
   pinned(): CredentialStore
   /** Never throws; hides what it read from every sink. */

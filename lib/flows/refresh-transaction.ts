@@ -164,7 +164,9 @@ async function sendOnce(
   if (look.reading.state !== 'present') throw new Error('nothing is stored that could be refreshed')
   const { account, store, reading } = look
   const refreshToken = reading.credential.refreshToken!
-  const { slot, configDir, isDefault } = account
+  const { slot, isDefault } = account
+  // By which a later run finds it, where a link leads elsewhere by then.
+  const { configDir } = store.opensByRealDirectory ? look : account
   const intent: RefreshIntent = {
     schema: 1,
     slot,

@@ -37,6 +37,7 @@ function fileAt(path: string, name: string, home: string): CredentialStore {
     name,
     place: () => real(path),
     directory: () => realDirectory(path),
+    opensByRealDirectory: true,
     pinned: () => fileAt(real(path), name, home),
     async read() {
       const { reading, text } = readFileSafely(path, home)

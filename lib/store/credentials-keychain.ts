@@ -55,6 +55,7 @@ export function credentialsKeychain(options: KeychainOptions): CredentialStore {
     name,
     place: () => `keychain ${service} ${options.user}`,
     directory: () => realDirectory(options.configDir),
+    opensByRealDirectory: false,
     // By its name, not by what that leads to.
     pinned: () => store,
     read: async () => (await readItem(options)).reading,

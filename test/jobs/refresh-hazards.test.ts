@@ -3,6 +3,7 @@ import {
   chmodSync,
   cpSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -183,6 +184,25 @@ describe('a link that a person sets to another login while the request is under 
     await vigil.run('refresh-tokens')
     expect([works(1), works(2)]).toEqual([true, true])
     expect(vigil.standIn.state()).toMatchObject({ tokenPosts: 2, replays: 0 })
+  })
+  it('costs none either where the new tokens had to wait beside the old one', async () => {
+    const store = () => join(vigil.dir(1), '.credentials.json')
+    await start({
+      count: 3,
+      onRequest: request => {
+        if (request.endpoint === 'token' && request.email === 'user-2@example.com') chmodSync(store(), 0o644)
+      },
+    })
+    leadTo(1)
+    register('~/live')
+    expect((await vigil.run('refresh-tokens')).stderr).toContain('new tokens wait in the journal')
+    chmodSync(store(), 0o600)
+    leadTo(2)
+    await vigil.run('refresh-tokens')
+    expect([works(1), works(2)]).toEqual([true, true])
+    expect(vigil.standIn.state()).toMatchObject({ tokenPosts: 2, replays: 0 })
+    // Nothing is left that a later run would have to finish.
+    expect(readdirSync(vigil.paths.refreshing)).toEqual([])
   })
   it('and a lock in the way is named without what the home folder leads to', async () => {
     await start()
