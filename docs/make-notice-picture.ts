@@ -9,6 +9,7 @@ import { linuxArguments, noticeOf } from '../lib/channels/desktop.ts'
 import { render } from '../lib/channels/render.ts'
 import { renderHtml } from '../lib/channels/render-html.ts'
 import type { Notice } from '../lib/domain/alert.ts'
+import { factOf, loggedOut, sightOf } from '../test/lib/watchdog/sights.ts'
 import { makeUser, startDesktop } from '../test/support/desktop.ts'
 import { message, NOW, notice, ZONE } from '../test/support/messages.ts'
 import { shrinkPng } from './shrink-png.ts'
@@ -22,26 +23,31 @@ const allInactive: Notice = notice({
   labels: {},
   severity: 'critical',
   since: NOW - 2 * 60_000,
-  text: {
-    summary: 'All 3 accounts are inactive',
-    details: ['slot-1: the session expired', 'slot-2: the session expired', 'slot-3: logged out'],
-    remedy: 'claude /login',
-    affects: 'no session can start, and no quota is measured',
-  },
+  // In the watchdog's own words.
+  text: factOf(
+    sightOf({
+      accounts: [
+        loggedOut('slot-1', { config_dir: '~/.claude' }),
+        loggedOut('slot-2', { config_dir: '~/.claude-work' }),
+        loggedOut('slot-3', { config_dir: '~/.claude-spare', reason: 'logged_out' }),
+      ],
+    }),
+    'AllInactive',
+  ).text,
 })
 const quota: Notice = notice({
-  key: 'QuotaHigh{slot-2,weekly,80}',
+  key: 'QuotaHigh{slot-2,seven_day,80,2026-11-27T09:00Z}',
   name: 'QuotaHigh',
-  labels: { slot: 'slot-2', window: 'weekly' },
+  labels: { slot: 'slot-2', window: 'seven_day', level: '80', reset: '2026-11-27T09:00Z' },
   kind: 'resolved',
   resolvedAt: NOW,
-  text: { summary: 'slot-2 has used 83 % of its week', details: [], remedy: null, affects: null },
+  text: { summary: 'slot-2: 83 % of the weekly quota is used', details: [], remedy: null, affects: null },
 })
 
 async function pictureOfNotices(path: string): Promise<void> {
   const user = makeUser()
   try {
-    const screen = await startDesktop(user, '720x420')
+    const screen = await startDesktop(user, '1000x460')
     for (const one of [quota, allInactive]) {
       user.run(['notify-send', ...linuxArguments(noticeOf(message([one]), ZONE))], screen.env)
     }
