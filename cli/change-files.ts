@@ -112,7 +112,7 @@ export function realOf(path: string): string {
   }
 }
 
-/** Only the lines that differ: one stretch, for one thing is put in or taken out. */
+/** Only the lines that differ; what stands between two of them may be what no screen should show. */
 function difference(old: string, text: string): string[] {
   // The end of the last line is none of its own.
   const [before, after] = [old.replace(/\n$/, '').split('\n'), text.replace(/\n$/, '').split('\n')]
@@ -120,7 +120,27 @@ function difference(old: string, text: string): string[] {
   while (head < before.length && head < after.length && before[head] === after[head]) head++
   let tail = 0
   while (tail < Math.min(before.length, after.length) - head && before.at(-1 - tail) === after.at(-1 - tail)) tail++
-  const minus = before.slice(head, before.length - tail).filter((line, _n, all) => all.length > 1 || line !== '')
-  const plus = after.slice(head, after.length - tail).filter((line, _n, all) => all.length > 1 || line !== '')
-  return [...minus.map(line => `  - ${line}`), ...plus.map(line => `  + ${line}`)]
+  const [minus, plus] = [before.slice(head, before.length - tail), after.slice(head, after.length - tail)]
+  const kept = longestCommon(minus, plus)
+  const lines = (sign: string, all: string[], common: ReadonlySet<number>) =>
+    all.filter((line, n) => !common.has(n) && (all.length > 1 || line !== '')).map(line => `  ${sign} ${line}`)
+  return [...lines('-', minus, kept.minus), ...lines('+', plus, kept.plus)]
+}
+
+/** Which lines of each are common to both, in their order. */
+function longestCommon(minus: readonly string[], plus: readonly string[]) {
+  const lengths = Array.from({ length: minus.length + 1 }, () => new Uint32Array(plus.length + 1))
+  for (let m = minus.length - 1; m >= 0; m--)
+    for (let p = plus.length - 1; p >= 0; p--)
+      lengths[m]![p] =
+        minus[m] === plus[p] ? lengths[m + 1]![p + 1]! + 1 : Math.max(lengths[m + 1]![p]!, lengths[m]![p + 1]!)
+  const kept = { minus: new Set<number>(), plus: new Set<number>() }
+  for (let m = 0, p = 0; m < minus.length && p < plus.length; ) {
+    if (minus[m] === plus[p]) {
+      kept.minus.add(m++)
+      kept.plus.add(p++)
+    } else if (lengths[m + 1]![p]! >= lengths[m]![p + 1]!) m++
+    else p++
+  }
+  return kept
 }

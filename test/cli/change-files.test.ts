@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, statSync, symlinkSyn
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, expect, it } from 'vitest'
-import { writeChanges } from '../../cli/change-files.ts'
+import { changeLines, writeChanges } from '../../cli/change-files.ts'
 
 let home: string
 let path: string
@@ -48,4 +48,22 @@ it('a new file is for its owner alone, and one at the end of a link is changed t
   expect(await writeChanges([{ path: link, old: '# mine\n', text: '# new\n' }], home)).toEqual([])
   expect(readFileSync(join(home, '.bashrc'), 'utf8')).toBe('# new\n')
   expect(readdirSync(home).sort()).toEqual(['.bashrc', '.link', '.zshrc'])
+})
+
+it('shows only what differs, in one stretch or two: what stands between may be what no screen should show', () => {
+  const old = '{\n  "statusLine": 1,\n  "env": { "KEY": "secret" },\n  "hooks": 2,\n  "model": "x"\n}\n'
+  const text = '{\n  "env": { "KEY": "secret" },\n  "model": "y"\n}\n'
+  expect(changeLines([{ path: join(home, 'x.json'), old, text }], home)).toEqual([
+    '~/x.json',
+    '  -   "statusLine": 1,',
+    '  -   "hooks": 2,',
+    '  -   "model": "x"',
+    '  +   "model": "y"',
+    '',
+  ])
+  expect(changeLines([{ path: join(home, 'x.json'), old: null, text: '{}\n' }], home)).toEqual([
+    '~/x.json',
+    '  + {}',
+    '',
+  ])
 })
