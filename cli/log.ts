@@ -19,9 +19,8 @@ export async function logCommand(job: string | null, options: { follow: boolean;
   if (job !== null && !known.includes(job))
     return fail(`there is no log of "${job}"; there are ${[...new Set(known)].join(', ')}`)
   let done = false
-  process.stdout.on('error', error => {
-    done = true // A reader that has seen enough (`vigil log | head`) is no failure.
-    if ((error as NodeJS.ErrnoException).code !== 'EPIPE') fail(`the output could not be written: ${error.message}`, 1)
+  process.stdout.on('error', () => {
+    done = true // Nobody reads on.
   })
   const { isTTY = false, columns } = process.stdout
   const screen: LogScreen = {
@@ -57,7 +56,7 @@ export async function logCommand(job: string | null, options: { follow: boolean;
   }
 }
 
-function fail(problem: string, code = WRONG_USAGE): void {
+function fail(problem: string): void {
   process.stderr.write(`vigil log: ${problem}\n`)
-  process.exitCode = code
+  process.exitCode = WRONG_USAGE
 }

@@ -7,7 +7,6 @@ const SETTINGS_ARE_WRONG = 78
 
 export async function statusCommand(options: { json: boolean }): Promise<void> {
   const now = Date.now()
-  process.stdout.on('error', stdoutFailed)
   try {
     const { paths, terminal } = readEnvironment()
     const status = await gatherStatus(paths, now)
@@ -26,11 +25,4 @@ export async function statusCommand(options: { json: boolean }): Promise<void> {
     process.stderr.write(`vigil status: ${error.message}\n`)
     process.exitCode = SETTINGS_ARE_WRONG
   }
-}
-
-/** A reader that has seen enough (`vigil status | head`) is no failure; a full disk is. */
-function stdoutFailed(error: NodeJS.ErrnoException): void {
-  if (error.code === 'EPIPE') return
-  process.stderr.write(`vigil status: the output could not be written: ${error.message}\n`)
-  process.exitCode = 1
 }

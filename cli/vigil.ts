@@ -339,6 +339,15 @@ function refuse(problem: string): true {
   return true
 }
 
+/** A reader that has seen enough (`vigil alerts | head`) is no failure, and ends nothing that was begun; a full disk is told. */
+function outputFailed({ code, message }: NodeJS.ErrnoException): void {
+  if (code === 'EPIPE') return
+  process.stderr.write(`vigil ${process.argv[2]}: the output could not be written: ${message}\n`)
+  process.exitCode = 1
+}
+
+// Looked at, a pipe never blocks any more: what becomes another program hands it on as it is.
+if (!['exec', 'hook'].includes(process.argv[2] ?? '')) process.stdout.on('error', outputFailed)
 for (const group of [alerts, accounts]) refusesUnknown(group)
 namesItsHelp(program)
 

@@ -66,6 +66,20 @@ it('tells of wrong settings wherever they are asked for', async () => {
   }
 })
 
+it.each(['alerts', 'accounts', 'doctor', 'log', 'status', 'help'])(
+  '%s goes on where nobody reads on, and tells of a disk that is full',
+  async word => {
+    vigil = await scratchVigil()
+    const sh = (script: string) => runProcess(['/bin/sh', '-c', script, join(REPO, 'bin', 'vigil'), word], vigil.env)
+    const unread = await sh('{ "$0" "$1"; echo "code $?" >&2; } | :')
+    expect(unread.stderr).toMatch(/^(vigil log: nothing was written.*\n)?code [01]\n$/)
+    if (process.platform !== 'linux' || word === 'log' || word === 'help') return
+    const full = await sh('"$0" "$1" >/dev/full')
+    expect(full.code).toBe(1)
+    expect(full.stderr).toBe(`vigil ${word}: the output could not be written: ENOSPC: no space left on device, write\n`)
+  },
+)
+
 it('run shows the log of the job as it goes, and has its exit code', async () => {
   const run = await cli('run', 'fetch-quota')
   expect(run).toMatchObject({ code: 0, stdout: '' })
