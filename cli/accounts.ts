@@ -1,7 +1,7 @@
 // `vigil accounts`: which logins there are, and what a person wants of them. Changes claude-sessions.yaml as a person
 // would, under the jobs' lock, and keeps its comments and order.
 import { resolve } from 'node:path'
-import { type Account, loginCommand, SLOT_PATTERN, standingOf, tildePath } from '../lib/domain/account.ts'
+import { type Account, loginCommand, SLOT_PATTERN, standingOf, startCommand, tildePath } from '../lib/domain/account.ts'
 import { expandHome, type Registry } from '../lib/domain/accounts-file.ts'
 import { ensurePrivateDir } from '../lib/edges/fs.ts'
 import { painter, truncate } from '../lib/screen/ansi.ts'
@@ -132,11 +132,13 @@ export async function useAccount(slot: string): Promise<void> {
   await change('use', slot, async (text, account, _now, home, registry) => {
     if (registry.current === slot) return `Nothing to do: ${slot} is current already.`
     const { withCurrent } = await import('../lib/domain/accounts-edit.ts')
-    const start = account.isDefault ? 'claude' : `CLAUDE_CONFIG_DIR=${tildePath(account.configDir, home)} claude`
     const warning =
       standingOf(account) === 'active' ? '' : `\nIt is ${WORDS[standingOf(account)][0]}: vigil accounts list`
     chosen = account
-    return { text: withCurrent(text, slot), said: `${slot} is current. A session with it: ${start}${warning}` }
+    return {
+      text: withCurrent(text, slot),
+      said: `${slot} is current. A session with it: ${startCommand(account, home)}${warning}`,
+    }
   })
   const account = chosen as Account | null
   if (account === null || process.exitCode !== undefined) return

@@ -1,5 +1,6 @@
 // Who may read and change the files that logins and alerts depend on, and what they lie on. Pure.
-import { type Finding, quoted } from './finding.ts'
+import { shellPath } from '../domain/account.ts'
+import type { Finding } from './finding.ts'
 
 export interface SeenPath {
   path: string
@@ -26,7 +27,7 @@ function wrongWith({ path, shown, uid, mode, kind, role }: SeenPath, me: number 
         ...named,
         what: `${shown} belongs to somebody else`,
         evidence: `owner ${uid}, and you are ${me}`,
-        remedy: `sudo chown ${me} ${quoted(shown)}`,
+        remedy: `sudo chown ${me} ${shellPath(shown)}`,
       },
     ]
   if (role === 'ours' && (mode & 0o077) !== 0) {
@@ -36,7 +37,7 @@ function wrongWith({ path, shown, uid, mode, kind, role }: SeenPath, me: number 
         ...named,
         what: `${shown} is open to others`,
         evidence: `mode ${octal}`,
-        remedy: `chmod ${right.toString(8)} ${quoted(shown)}`,
+        remedy: `chmod ${right.toString(8)} ${shellPath(shown)}`,
         fix: { do: 'chmod', path, mode: right },
       },
     ]
@@ -49,7 +50,7 @@ function wrongWith({ path, shown, uid, mode, kind, role }: SeenPath, me: number 
       ...named,
       what: `others can write ${shown}, ${how}`,
       evidence: `mode ${octal}`,
-      remedy: `chmod go-w ${quoted(shown)}`,
+      remedy: `chmod go-w ${shellPath(shown)}`,
       ...(role === 'person' && { fix: { do: 'chmod' as const, path, mode: mode & 0o755 } }),
     },
   ]

@@ -1,6 +1,8 @@
 // What is wrong with the logins, and what stands in their way. Pure.
+
+import { shellPath } from '../domain/account.ts'
 import { DAY_MS } from '../domain/status-problems.ts'
-import { type Finding, quoted } from './finding.ts'
+import type { Finding } from './finding.ts'
 
 export interface SeenLogin {
   slot: string
@@ -111,7 +113,7 @@ export function checkConfigDir(seen: SeenConfigDir | null): Finding[] {
         {
           ...named,
           what: 'what runs in this shell uses a login that nobody looks after',
-          remedy: `vigil accounts add ${quoted(shown)}`,
+          remedy: `vigil accounts add ${shellPath(shown)}`,
         },
       ]
     : [

@@ -19,10 +19,3 @@ export interface Skipped {
   check: string
   reason: string
 }
-
-/** A path for a remedy's command: the tilde has to stay outside of the quotes. */
-export function quoted(shown: string): string {
-  if (/^[\w~./-]+$/.test(shown)) return shown
-  const [lead, rest] = shown.startsWith('~/') ? ['~/', shown.slice(2)] : ['', shown]
-  return `${lead}'${rest.replaceAll("'", `'\\''`)}'`
-}

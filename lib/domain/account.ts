@@ -57,7 +57,18 @@ export function standingOf(account: Account): 'active' | 'inactiveByJob' | 'paus
 
 /** The command a person types to mend a login of this account. */
 export function loginCommand(account: Pick<Account, 'configDir' | 'isDefault'>, home: string): string {
-  return account.isDefault ? 'claude /login' : `CLAUDE_CONFIG_DIR=${tildePath(account.configDir, home)} claude /login`
+  return `${startCommand(account, home)} /login`
+}
+
+/** Starts Claude Code in this account, in any shell. */
+export function startCommand(account: Pick<Account, 'configDir' | 'isDefault'>, home: string): string {
+  return account.isDefault ? 'claude' : `CLAUDE_CONFIG_DIR=${shellPath(tildePath(account.configDir, home))} claude`
+}
+
+/** A path as a word of a command: a `~/` has to stay outside of the quotes. */
+export function shellPath(shown: string): string {
+  const [, tilde = '', rest = ''] = /^(~\/)?(.*)$/s.exec(shown)!
+  return `${tilde}${/^[\w@%+=:,./~-]+$/.test(rest) ? rest : `'${rest.replaceAll("'", "'\\''")}'`}`
 }
 
 /** `~/…` for a path under home: no full home path belongs in a message. */

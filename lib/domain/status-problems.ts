@@ -1,4 +1,5 @@
 // What is wrong, in words for a person, each with the command that mends it. Pure.
+import { shellPath } from './account.ts'
 import { CLOCK_TOLERANCE_MS } from './freshness.ts'
 import { inOneLine } from './job-state.ts'
 import type { FreshFlagFinding } from './quota-cache.ts'
@@ -18,9 +19,7 @@ export const SCHEDULE = {
 
 /** Opens one of our files in the user's editor, in any shell. `shownPath` may begin with ~/. */
 export function editCommand(shownPath: string): string {
-  const [, tilde, rest] = /^(~\/)?(.*)$/s.exec(shownPath)!
-  const quoted = /^[\w@%+=:,./-]*$/.test(rest!) ? rest! : `'${rest!.replaceAll("'", "'\\''")}'`
-  return `\${EDITOR:-vi} ${tilde ?? ''}${quoted}`
+  return `\${EDITOR:-vi} ${shellPath(shownPath)}`
 }
 
 /** A person's file that cannot be used: all its lines at once. */

@@ -1,5 +1,5 @@
 // Which accounts there are: the registry, or, where there is none yet, the logins that the home folder holds.
-import { loginCommand, tildePath } from '../domain/account.ts'
+import { loginCommand, shellPath, tildePath } from '../domain/account.ts'
 import type { Paths } from '../paths.ts'
 import { readRegistry } from '../store/accounts.ts'
 import { writeFirstRegistry } from '../store/change-accounts.ts'
@@ -37,5 +37,5 @@ export function aboutCopy({ configDir, original, why }: CopiedLogin, home: strin
       ? `holds the same login as ${first}`
       : `is most likely a copy of ${first}: nothing in it says whose login it is`
   const login = loginCommand({ configDir, isDefault: copy === '~/.claude' }, home)
-  return `${copy} was left out, for it ${what}, and renewing both would end that login; log in there separately (${login}) and add it to claude-sessions.yaml, or remove the copy`
+  return `${copy} was left out, for it ${what}, and renewing both would end that login; log in there separately (${login}), then: vigil accounts add ${shellPath(copy)}; or remove the copy`
 }

@@ -1,7 +1,7 @@
 // Claude Code's `.credentials.json`: the store on Linux, and on macOS where the Keychain holds nothing.
 
 import { basename, dirname, join } from 'node:path'
-import { tildePath } from '../domain/account.ts'
+import { shellPath, tildePath } from '../domain/account.ts'
 import { readBlob } from '../domain/credential.ts'
 import type { CredentialStore, StoreReading } from '../domain/credential-store.ts'
 import {
@@ -109,7 +109,7 @@ function readFileSafely(path: string, home: string): { reading: StoreReading; te
     }
     if ((stat.mode & 0o077) !== 0) {
       const mode = (stat.mode & 0o777).toString(8)
-      return refused(`${shown} is open to others (mode ${mode})`, `chmod 600 ${tildePath(real, home)}`)
+      return refused(`${shown} is open to others (mode ${mode})`, `chmod 600 ${shellPath(tildePath(real, home))}`)
     }
     if (stat.size > MAX_BYTES)
       return refused(`${shown} is ${stat.size} bytes long`, `look at ${shown}: it is no credentials file`)

@@ -127,9 +127,9 @@ describe('the first registry', () => {
     const { accounts } = await loadAccounts(context(warnings))
     expect(accounts.map(account => account.configDir)).toEqual([dir('.claude'), dir('.claude-work')])
     expect(warnings).toEqual([
-      '~/.claude-backup was left out, for it is most likely a copy of ~/.claude: nothing in it says whose login it is, and renewing both would end that login; log in there separately (CLAUDE_CONFIG_DIR=~/.claude-backup claude /login) and add it to claude-sessions.yaml, or remove the copy',
+      '~/.claude-backup was left out, for it is most likely a copy of ~/.claude: nothing in it says whose login it is, and renewing both would end that login; log in there separately (CLAUDE_CONFIG_DIR=~/.claude-backup claude /login), then: vigil accounts add ~/.claude-backup; or remove the copy',
       expect.stringContaining('~/.claude-old was left out'),
-      '~/.claude-x was left out, for it holds the same login as ~/.claude-work, and renewing both would end that login; log in there separately (CLAUDE_CONFIG_DIR=~/.claude-x claude /login) and add it to claude-sessions.yaml, or remove the copy',
+      '~/.claude-x was left out, for it holds the same login as ~/.claude-work, and renewing both would end that login; log in there separately (CLAUDE_CONFIG_DIR=~/.claude-x claude /login), then: vigil accounts add ~/.claude-x; or remove the copy',
     ])
     await loadAccounts(context(warnings))
     expect(warnings).toHaveLength(3)
