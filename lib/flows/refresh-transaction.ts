@@ -12,13 +12,7 @@ import { type LockResult, waitForLock } from '../edges/kernel-lock.ts'
 import type { Run } from '../job.ts'
 import { postRefresh, type RawTokenAnswer, readTokenAnswer } from '../sources/token-endpoint.ts'
 import { fingerprint, loginKey, otherSender, pointTo, saveLoginState } from '../store/login-states.ts'
-import {
-  beginJournal,
-  journalPath,
-  type RefreshIntent,
-  type RefreshJournal,
-  readJournal,
-} from '../store/refresh-journal.ts'
+import { beginJournal, journalPath, type RefreshIntent, type RefreshJournal } from '../store/refresh-journal.ts'
 import { isSpent } from '../store/spent-tokens.ts'
 import { LOCK_WAIT_MS, TOKEN_TERM_GRACE_MS, TOKEN_TIMEOUT_MS, VERSION } from '../timings.ts'
 import {
@@ -31,6 +25,7 @@ import {
   storedFingerprint,
 } from './refresh-login.ts'
 import { adopted, failed, forget, forgetSpent, loginIsOver, settle } from './settle-refresh.ts'
+import { findJournal, placeOf } from './unfinished-refresh.ts'
 
 export interface RefreshWish {
   /** An access token that the API refused: refresh it if it is still the stored one, due or not. */
@@ -90,8 +85,8 @@ async function refreshLocked(
   // Nothing can be said of the store just now: what the journal holds is worth more than a clean folder.
   if (path === null || look.plan.do === 'report') return settleWithoutRefresh(look, run)
   await look.store.cleanUp()
-  const found = readJournal(path)
   const stored = storedFingerprint(look.reading)
+  const found = await findJournal(look, run, path, stored)
   const untouched = (found.state === 'answered' || found.state === 'intent') && found.intent.fingerprint === stored
   const answer = found.state === 'answered' ? readTokenAnswer(found.answer).kind : null
   if (untouched && found.state === 'answered' && answer !== 'inDoubt' && answer !== 'invalidScope') {
@@ -165,8 +160,7 @@ async function sendOnce(
   const { account, store, reading } = look
   const refreshToken = reading.credential.refreshToken!
   const { slot, isDefault } = account
-  // By which a later run finds it, where a link leads elsewhere by then.
-  const { configDir } = store.opensByRealDirectory ? look : account
+  const configDir = placeOf(look)
   const intent: RefreshIntent = {
     schema: 1,
     slot,

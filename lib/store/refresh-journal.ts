@@ -6,6 +6,7 @@ import { basename, dirname, join } from 'node:path'
 import type { CredentialStore } from '../domain/credential-store.ts'
 import {
   closeSync,
+  existsSync,
   openNew,
   readdirSync,
   readFileSync,
@@ -126,6 +127,25 @@ export function readJournal(path: string): JournalReading {
   const body = Buffer.from(answer.output.body, 'base64').toString('utf8')
   for (const token of body.match(/sk-ant-[A-Za-z0-9_-]+/g) ?? []) hideSecret(token)
   return { state: 'answered', intent: intent.output, answer: { ...answer.output, body } }
+}
+
+/**
+ * A person may rename a directory while an answer waits in it. Then the journal is of the very token that is stored here, and
+ * where it was begun there is nothing any more: it is brought to `path`. A copy's is left to the login that began it.
+ * @returns the key of the login that it was; null = there is none
+ */
+export function adoptJournal(path: string, storedFingerprint: string): string | null {
+  for (const name of readdirSync(dirname(path))) {
+    const [, key] = /^\.vigil-refresh-([0-9a-f]{16})\.journal$/.exec(name) ?? []
+    const place = join(dirname(path), name)
+    if (key === undefined || place === path) continue
+    const found = readJournal(place)
+    if (!('intent' in found) || found.intent.fingerprint !== storedFingerprint) continue
+    if (existsSync(found.intent.configDir)) continue
+    renameSync(place, path)
+    return key
+  }
+  return null
 }
 
 export async function clearJournal(path: string): Promise<void> {

@@ -2,6 +2,7 @@
 import {
   chmodSync,
   cpSync,
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -137,6 +138,41 @@ describe('an answer that waits beside the login', () => {
     symlinkSync(vigil.dir(0), join(vigil.home, 'by-link'))
     register('~/by-link')
     await vigil.run('fetch-quota')
+    await vigil.run('refresh-tokens')
+    recovered()
+  })
+  it('is stored although its directory was renamed meanwhile, and no token is sent again', async () => {
+    const store = () => join(vigil.dir(1), '.credentials.json')
+    await start({
+      count: 2,
+      onRequest: request => {
+        if (request.endpoint === 'token' && existsSync(store())) chmodSync(store(), 0o644)
+      },
+    })
+    await vigil.run('refresh-tokens')
+    chmodSync(store(), 0o600)
+    const renamed = `${vigil.dir(1)}-renamed`
+    renameSync(vigil.dir(1), renamed)
+    register('~/.claude', '~/.claude-0001-renamed')
+    await vigil.run('refresh-tokens')
+    expect(readdirSync(renamed).filter(name => name.startsWith('.vigil'))).toEqual([])
+    renameSync(renamed, vigil.dir(1))
+    expect(vigil.standIn.state()).toMatchObject({ tokenPosts: 2, replays: 0 })
+    expect(works(1)).toBe(true)
+    expect(readdirSync(vigil.paths.refreshing)).toEqual([])
+  })
+  it('is not taken over by a copy of its directory', async () => {
+    await waiting()
+    const copy = join(vigil.home, '.claude-copy')
+    cpSync(vigil.dir(0), copy, { recursive: true })
+    register('~/.claude-copy')
+    const before = readFileSync(join(copy, '.credentials.json'), 'utf8')
+    chmodSync(join(vigil.dir(0), '.credentials.json'), 0o644)
+    await vigil.run('refresh-tokens')
+    expect(vigil.standIn.state()).toMatchObject({ tokenPosts: 1, replays: 0 })
+    expect(readFileSync(join(copy, '.credentials.json'), 'utf8')).toBe(before)
+    chmodSync(join(vigil.dir(0), '.credentials.json'), 0o600)
+    register('~/.claude')
     await vigil.run('refresh-tokens')
     recovered()
   })
