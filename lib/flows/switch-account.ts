@@ -132,6 +132,7 @@ async function conclude(journal: SwitchJournal, outcome: SwitchResult['outcome']
   }
   await clearSwitch(paths)
   run.count(outcome)
-  run.log(outcome === 'swapped' ? 'info' : 'warn', `${from} -> ${to}: ${outcome}: ${reason}`)
+  // Else the run would end with "nothing to do".
+  run.report(to, { outcome, reason: `from ${from}: ${reason}`, failure: null })
   return { outcome, reason }
 }
