@@ -87,8 +87,8 @@ export async function unsilenceAlert(said: string): Promise<void> {
     const isMeant = ({ id, match }: Silence) => String(id) === said || names.includes(match.toLowerCase())
     const ended = file.silences.filter(silence => silence.until > now && isMeant(silence))
     if (ended.length === 0) return { wrong: `nothing is silenced as "${said}"; look with: vigil alerts list` }
-    for (const { match } of ended) say(`${match} is told again from the next run on`)
-    return { file: { ...file, silences: file.silences.filter(silence => !ended.includes(silence)) } }
+    const lines = ended.map(({ match }) => `${match} is told again from the next run on`)
+    return { file: { ...file, silences: file.silences.filter(silence => !ended.includes(silence)) }, lines }
   })
 }
 
@@ -111,21 +111,18 @@ async function changeSilences(
       return { id, kind, match, episode, at: now, until, note }
     })
     if (typeof made === 'string') return { wrong: made }
-    for (const { match } of made)
-      say(
-        `${match} is ${kind === 'ack' ? 'acknowledged' : 'silenced'} until ${wallTime(until, { now, timeZone: undefined })}`,
-      )
+    const words = `is ${kind === 'ack' ? 'acknowledged' : 'silenced'} until ${wallTime(until, { now, timeZone: undefined })}`
     // What was said of the same before is over.
     const isSame = (a: Silence) => (b: Silence) => a.kind === b.kind && a.match === b.match && a.episode === b.episode
     const others = file.silences.filter(silence => !made.some(isSame(silence)))
-    return { file: { ...file, silences: [...others, ...made] } }
+    return { file: { ...file, silences: [...others, ...made] }, lines: made.map(({ match }) => `${match} ${words}`) }
   })
 }
 
 /** Under the watchdog's lock, so that neither loses what the other writes. */
 async function changeFile(
   command: string,
-  change: (file: AlertsFile, now: number) => { file: AlertsFile } | { wrong: string },
+  change: (file: AlertsFile, now: number) => { file: AlertsFile; lines: string[] } | { wrong: string },
 ): Promise<void> {
   const { paths } = readEnvironment()
   const now = Date.now()
@@ -146,8 +143,13 @@ async function changeFile(
       return
     }
     const changed = change(file, now)
-    if ('wrong' in changed) fail(command, changed.wrong, WRONG_USAGE)
-    else await saveAlerts(paths, changed.file)
+    if ('wrong' in changed) {
+      fail(command, changed.wrong, WRONG_USAGE)
+      return
+    }
+    await saveAlerts(paths, changed.file)
+    // Only now is it so.
+    for (const line of changed.lines) say(line)
   } finally {
     lock.release()
   }

@@ -7,9 +7,9 @@ const SETTINGS_ARE_WRONG = 78
 
 /** Sets the exit code. @throws what is a bug of ours */
 export function sayWhyItEnded(command: string, error: unknown): void {
-  const { code = '', syscall, message } = error as NodeJS.ErrnoException
+  const { code = '', message } = error as NodeJS.ErrnoException
   if (error instanceof SettingsError) process.exitCode = SETTINGS_ARE_WRONG
-  else if (syscall === undefined) throw error
+  else if (!/^E[A-Z0-9]+$/.test(code)) throw error
   else process.exitCode = ['EACCES', 'EPERM', 'EROFS'].includes(code) ? NOT_ALLOWED : FAILED
   process.stderr.write(`vigil ${command}: ${message}\n`)
 }

@@ -121,7 +121,11 @@ async function recordedRun(
 
   const accounts: Record<string, AccountResult> = {}
   const counters: Record<string, number> = {}
-  const finish = async (end: RunEnd): Promise<void> => {
+  // What the system says of a file holds the whole path, and none belongs in a message.
+  const { home } = paths
+  const atHome = (text: string) => (home === '/' ? text : text.replaceAll(`${home}/`, '~/'))
+  const finish = async (why: RunEnd): Promise<void> => {
+    const end = { ...why, reason: atHome(why.reason) }
     record = endRecord({ ...record, accounts, counters }, end, Date.now())
     process.exitCode = end.exitCode
     log(end.outcome === 'ok' ? 'info' : 'error', `${job} ${end.outcome}: ${end.reason}`, { ms: Date.now() - now })
@@ -148,7 +152,7 @@ async function recordedRun(
       signal: stop.signal,
       log,
       report: (slot, result) => {
-        accounts[slot] = { ...result, reason: redact(result.reason) }
+        accounts[slot] = { ...result, reason: atHome(redact(result.reason)) }
         log(result.failure ? 'warn' : 'info', `${slot} ${result.outcome}: ${result.reason}`, { slot })
       },
       count: (name, by = 1) => {

@@ -48,6 +48,14 @@ describe('every run leaves a record', () => {
     expect(record()).toMatchObject({ outcome: 'crashed', failure: 'bug', reason: expect.stringContaining(words) })
     expect(run.stderr + JSON.stringify(record()) + vigil.log('fetch-quota')).not.toContain('THROWN')
   })
+  it('in which no full home path stands: an alert is made of it', async () => {
+    vigil = await scratchVigil()
+    await odd('no-file')
+    expect(record()).toMatchObject({
+      reason: "ENOENT: no such file or directory, open '~/.claude/session-health/none'",
+      accounts: { 'slot-1': { reason: 'nothing at ~/.claude/session-health/none' } },
+    })
+  })
   it('of a kill: a start without an end, which the next run counts as a failure', async () => {
     vigil = await scratchVigil()
     const child = await startHanging('hang')

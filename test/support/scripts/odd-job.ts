@@ -1,4 +1,5 @@
 // A job that behaves as its first argument says, under the real runJob; the second one is its deadline in ms.
+import { readFileSync } from 'node:fs'
 import { runJob } from '../../../lib/job.ts'
 import { JOB_DEADLINE_MS } from '../../../lib/timings.ts'
 
@@ -12,6 +13,10 @@ await runJob('fetch-quota', async run => {
       return
     case 'throw':
       throw new Error('out of ideas, token sk-ant-oat01-THROWN')
+    case 'no-file':
+      run.report('slot-1', { outcome: 'odd', reason: `nothing at ${run.paths.health}/none`, failure: null })
+      readFileSync(`${run.paths.health}/none`)
+      return
     case 'throw-later':
       setTimeout(() => {
         throw new Error('thrown outside')
