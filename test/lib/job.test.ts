@@ -52,9 +52,10 @@ describe('every run leaves a record', () => {
     vigil = await scratchVigil()
     await odd('no-file')
     expect(record()).toMatchObject({
-      reason: "ENOENT: no such file or directory, open '~/.claude/session-health/none'",
+      reason: expect.stringContaining("ENOENT: no such file or directory, open '~/.claude/session-health/none'"),
       accounts: { 'slot-1': { reason: 'nothing at ~/.claude/session-health/none' } },
     })
+    expect(JSON.stringify(record())).not.toContain(vigil.home)
   })
   it('of a kill: a start without an end, which the next run counts as a failure', async () => {
     vigil = await scratchVigil()
