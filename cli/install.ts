@@ -63,7 +63,10 @@ export async function installCommand(options: InstallOptions): Promise<void> {
     const link = planLink(home, machine.path, place.root, oldRoots)
 
     say(`The jobs of ${shown(place.root)} are started by ${name}: ${reason}.`)
-    for (const root of oldRoots.filter(root => root !== place.root)) say(`Until now it led to ${shown(root)}.`)
+    const elsewhere = oldRoots.filter(root => root !== place.root)
+    for (const root of elsewhere) say(`Until now it led to ${shown(root)}.`)
+    if (elsewhere.length > 0)
+      say('Mind: a status line, hook or alias from there is brought here by: vigil install --statusline, --hooks, --alias')
     for (const warning of warningsFor(name, machine)) say(`Mind: ${warning}`)
     const changesLink = link.do === 'make' || link.do === 'change'
     if (isEmpty(plan) && !changesLink) say('Everything is in place already.')

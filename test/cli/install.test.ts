@@ -113,7 +113,7 @@ describe('with cron', () => {
     symlinkSync(join(old.root, 'bin', 'vigil'), link())
     const run = await cli('install', '--yes')
     expect(run).toMatchObject({ code: 0, stderr: '' })
-    expect(run.stdout).toContain('Until now it led to ~/old.')
+    expect(run.stdout).toContain('Until now it led to ~/old.\nMind: a status line, hook or alias from there is brought')
     expect(fake.crontab()!.toString()).not.toContain('/old')
     expect(
       fake
