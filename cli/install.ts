@@ -66,7 +66,9 @@ export async function installCommand(options: InstallOptions): Promise<void> {
     const elsewhere = oldRoots.filter(root => root !== place.root)
     for (const root of elsewhere) say(`Until now it led to ${shown(root)}.`)
     if (elsewhere.length > 0)
-      say('Mind: a status line, hook or alias from there is brought here by: vigil install --statusline, --hooks, --alias')
+      say(
+        'Mind: a status line, hook or alias from there is brought here by: vigil install --statusline, --hooks, --alias',
+      )
     for (const warning of warningsFor(name, machine)) say(`Mind: ${warning}`)
     const changesLink = link.do === 'make' || link.do === 'change'
     if (isEmpty(plan) && !changesLink) say('Everything is in place already.')
