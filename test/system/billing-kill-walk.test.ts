@@ -135,7 +135,7 @@ test(
           layOut(lane)
           const starts = tree.starts()
           await watched(lane, async () => {
-            const killed = await strike(vigil, step, 'signal=SIGKILL', command)
+            const killed = await strike(vigil, step, 'kill', command)
             expect(killed.signal, 'it was struck').toBe('SIGKILL')
             verdict = await judge(lane, starts)
           })
@@ -196,7 +196,7 @@ test('a run that is killed before it lets ccusage begin: it never begins', PATIE
     layOut(lane)
     const starts = tree.starts()
     const step: Step = { name: 'write', path: null, names: [], nth, index: 0 }
-    const killed = await strike(vigil, step, 'signal=SIGKILL', command)
+    const killed = await strike(vigil, step, 'kill', command)
     const writes = killed.calls.filter(call => call.tid === killed.pid)
     const words = writes.findIndex(call => call.text.includes('"go'))
     if (killed.signal === 'SIGKILL' && words >= 0 && words === writes.length - 1) {

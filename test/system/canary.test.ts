@@ -397,7 +397,7 @@ test.concurrent('a killed run leaves tokens only in the store, beside it for the
     expect(steps.length).toBeGreaterThan(20)
     for (const step of steps.filter((_, index) => index % 2 === lane)) {
       loginAgain()
-      const killed = await strike(vigil, step, 'signal=SIGKILL')
+      const killed = await strike(vigil, step, 'kill')
       if (step.path !== null) expect(killed.signal, nameOf(step, vigil.home)).toBe('SIGKILL')
       const allowed = /^~\/\.claude\/\.([^/]*vigil-refresh[^/]*|[^/]*credentials[^/]*\.vigil-tmp: )/
       const left = [...inFiles().filter(leak => !allowed.test(leak)), ...openToOthers(vigil)]

@@ -88,7 +88,7 @@ async function walk(lifetime: tools.Lifetime, { name, ready, choose, atLeast, ju
       layOut(vigil, registry)
       let verdict = 'FAILED'
       try {
-        const killed = await strike(vigil, step, 'signal=SIGKILL', command)
+        const killed = await strike(vigil, step, 'kill', command)
         expect(killed.signal, 'it was struck').toBe('SIGKILL')
         verdict = await judge(vigil)
       } catch (error) {

@@ -94,7 +94,7 @@ function changesSomething(call: SystemCall): boolean {
   return call.name.startsWith('open') ? /O_CREAT|O_TRUNC/.test(call.text) : CHANGES.includes(call.name)
 }
 
-/** Runs the job and does `what` to it as that step begins: `signal=SIGKILL` kills it before the call has an effect. */
+/** Runs the job and does `what` to it as that step begins: `kill` ends it before the call has an effect, all else is strace's. */
 export function strike(
   vigil: ScratchVigil,
   step: Step,
@@ -104,7 +104,7 @@ export function strike(
   const path = step.path?.replace(/\{print:(\d+)\}/g, (_, digits) => storedPrint(vigil).slice(0, Number(digits)))
   return traced(command, envOf(vigil), {
     trace: step.name,
-    inject: `${step.name}:${what}:when=${step.nth}`,
+    ...(what === 'kill' ? { killAt: step } : { inject: `${step.name}:${what}:when=${step.nth}` }),
     ...(path !== undefined && { path }),
   })
 }

@@ -72,7 +72,7 @@ async function killAt(vigil: ScratchVigil, step: Step, setUp: Walk['setUp']): Pr
   for (let attempt = 0; attempt < 30; attempt++) {
     await setUp(vigil)
     const before = vigil.standIn.state()
-    const killed = await strike(vigil, { ...step, nth }, 'signal=SIGKILL')
+    const killed = await strike(vigil, { ...step, nth }, 'kill')
     const calls = ownCalls(killed, step.name)
     if (killed.signal === 'SIGKILL' && (step.path !== null || calls.at(-1)?.network)) return before
     // A write to a socket is found by its number alone, and Node's threads wake each other by writes whose number is not

@@ -25,7 +25,7 @@ test('a killed status line leaves whole files, no lock and nobody', { timeout: 6
   expect(steps.map(step => nameOf(step, vigil.home)).join('\n')).toMatch(/harvest[\s\S]*session-health\/\.d2ea0b1e/)
   for (const step of steps) {
     layOut(vigil)
-    await strike(vigil, step, 'signal=SIGKILL', command)
+    await strike(vigil, step, 'kill', command)
     const where = nameOf(step, vigil.home)
     expectWhole(vigil, where)
     const { code, stderr } = await runProcess(command, vigil.env)

@@ -246,6 +246,8 @@ export interface TraceOptions {
   trace: string
   /** strace's -e inject= */
   inject?: string
+  /** The n-th call of that name in a thread never begins: its process is killed there. */
+  killAt?: { name: string; nth: number }
   /** Only calls on this path are seen, counted and struck. `{pid}` stands for the traced program's process id. */
   path?: string
   /** strings are shown up to this length; 32 unless told. */
@@ -272,13 +274,26 @@ export async function traced(command: string[], env: Record<string, string>, opt
   if (options.verbose) words.push('-v')
   if (options.path !== undefined)
     words.push(`-P "${options.path.replace(/["$`\\]/g, '\\$&').replaceAll('{pid}', '$$$$')}"`)
-  if (options.inject !== undefined) words.push(`-e inject=${options.inject}`)
-  // Four times faster, but strace injects no signal then.
-  if (!options.inject?.includes('signal=')) words.push('--seccomp-bpf')
+  // Four times faster, but strace injects no signal then: who is to be killed is held at that call, and killed from here.
+  words.push('--seccomp-bpf')
+  const { killAt } = options
+  const inject = killAt === undefined ? options.inject : `${killAt.name}:delay_enter=600s:when=${killAt.nth}`
+  if (inject !== undefined) words.push(`-e inject=${inject}`)
   // The program's environment is exactly `env`: strace and env, which needs no PATH of its own, put it in place.
   const script = `umask 022; STRACE_LOG=${log}; ${words.join(' ')} /usr/bin/env -i "$@"`
   const assignments = Object.entries(env).map(([name, value]) => `${name}=${value}`)
   let pid = 0
+  let watch: NodeJS.Timeout | undefined
+  if (killAt !== undefined)
+    watch = setInterval(() => {
+      const held = existsSync(log) ? heldAt(readFileSync(log, 'utf8'), killAt) : null
+      if (held === null) return
+      clearInterval(watch)
+      const tracer = Number(/^TracerPid:\t(\d+)$/m.exec(textIfThere(`/proc/${held}/status`))![1])
+      process.kill(held, 'SIGKILL')
+      // Else it keeps the dead for as long as it meant to hold the call.
+      process.kill(tracer, 'SIGKILL')
+    }, 2)
   try {
     const finished = await runProcess(
       ['/bin/sh', '-c', script, 'sh', ...assignments, ...command],
@@ -291,8 +306,17 @@ export async function traced(command: string[], env: Record<string, string>, opt
     const calls = existsSync(log) ? parseCalls(readFileSync(log, 'utf8')) : []
     return { ...finished, pid, calls }
   } finally {
+    clearInterval(watch)
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** The thread that makes its n-th call of that name, of which strace writes only the beginning; null = none does. */
+function heldAt(log: string, { name, nth }: { name: string; nth: number }): number | null {
+  const counted = new Map<number, number>()
+  for (const [, tid] of log.matchAll(new RegExp(`^(\\d+) +${name}\\(`, 'gm')))
+    counted.set(Number(tid), (counted.get(Number(tid)) ?? 0) + 1)
+  return [...counted].find(([, count]) => count >= nth)?.[0] ?? null
 }
 
 /** Calls in the order in which they began: an "<unfinished ...>" line is a beginning, a "resumed" one is not. */
