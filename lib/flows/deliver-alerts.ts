@@ -12,7 +12,7 @@ import { DELIVERY_TIMEOUT_MS } from '../timings.ts'
 import { markSent } from '../watchdog/deliver.ts'
 import type { WatchRules } from '../watchdog/step.ts'
 import { tolerant } from './look-at-jobs.ts'
-import { reportUnconfirmed } from './unconfirmed.ts'
+import { isKnown, reportUnconfirmed } from './unconfirmed.ts'
 
 /** @returns the file with what each channel answered, as it stands on the disk */
 export async function deliver(
@@ -37,6 +37,8 @@ export async function deliver(
     saving = saving.then(() => saveAlerts(run.paths, present))
     return saving
   }
+  const confirms = (name: string) => rules.channels.some(channel => channel.name === name && channel.confirms)
+  const notShown: { message: Message; result: SendResult }[] = []
   const ofChannel = Map.groupBy(due, ({ channel }) => channel)
   await Promise.all([
     ...[...ofChannel].map(async ([name, messages]) => {
@@ -44,7 +46,8 @@ export async function deliver(
       for (const message of messages.flatMap(whole => (channel?.batches === false ? single(whole) : [whole]))) {
         const result = await send(channel, message, context)
         tell(message, result, run)
-        if (result.outcome === 'retry' || result.outcome === 'refused') failed += 1
+        if (result.outcome === 'retry' && !confirms(name)) notShown.push({ message, result })
+        else if (reportTrouble(name, result, run)) failed += 1
         await keep(before => markSent(before, message, result, run.clock()))
       }
     }),
@@ -55,6 +58,8 @@ export async function deliver(
       if (result.outcome === 'refused') await keep(before => markBroken(before, mirror.name, result, run.clock()))
     }),
   ])
+  for (const { message, result } of notShown)
+    if (!isKnown(present, message, rules) && reportTrouble(message.channel, result, run)) failed += 1
   failed += reportUnconfirmed(present, rules, run)
   const [said] = await Promise.all([
     delivery.deadMan.watchdog?.(failed > 0 ? 'fail' : 'success', runId, `${failed} messages failed`, context),
@@ -80,7 +85,6 @@ function tell(message: Message, result: SendResult, run: Run): void {
   const ids = message.notices.map(({ id }) => id).join(', ')
   run.count(result.outcome)
   run.log('info', `${message.channel} ${result.outcome}: ${ids}: ${result.detail}`, { channel: message.channel })
-  reportTrouble(message.channel, result, run)
 }
 
 /** A failed delivery is a failed run. @returns whether it is one */

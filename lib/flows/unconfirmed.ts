@@ -1,8 +1,20 @@
-// Critical alerts of which nobody can say that they reached anyone.
-import type { AlertsFile } from '../domain/alert.ts'
+// Of what is told, what nobody can say that it reached anyone.
+import type { AlertsFile, Message } from '../domain/alert.ts'
 import type { Run } from '../job.ts'
 import { mutingKey, silenceOf } from '../watchdog/quiet.ts'
 import type { WatchRules } from '../watchdog/step.ts'
+
+/**
+ * Whether a channel that confirms has taken all that is in a message. Then a notice that waits until somebody sits at the
+ * desktop, which on a server is never, is no failure.
+ */
+export function isKnown(file: AlertsFile, { notices }: Message, { channels }: WatchRules): boolean {
+  const confirming = channels.filter(({ confirms }) => confirms)
+  return notices.every(({ key }) => {
+    const state = file.states.find(one => one.key === key)
+    return confirming.some(({ name }) => state === undefined || state.told[name] !== undefined)
+  })
+}
 
 /** A critical alert that nobody confirmed may have reached nobody: each run says so. @returns how many there are */
 export function reportUnconfirmed(file: AlertsFile, rules: WatchRules, run: Run): number {

@@ -1,5 +1,5 @@
 // The watchdog as a process of its own, against a mail server and a webhook on this machine.
-import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { AlertsFile } from '../../lib/domain/alert.ts'
@@ -104,6 +104,25 @@ describe('a channel', () => {
     expect(days.told()).toEqual(['12:31 mail 🟠 Vigil: Account inactive (slot-2)'])
     for (const _ of [1, 2, 3]) await look(days)
     expect(days.told()).toEqual(['12:34 hook ChannelBroken{email} r'])
+  })
+
+  it('that waits for somebody at the desktop fails no run where another has taken the alert, and each where none has', async () => {
+    const days = await open()
+    inactive(days.vigil, 1)
+    const onDesktopAnd = (other: string) => {
+      days.rawSettings(other)
+      const { settings } = days.vigil.paths
+      writeFileSync(settings, readFileSync(settings, 'utf8').replace('enabled: false', 'enabled: true'))
+    }
+    onDesktopAnd(days.channels.hook)
+    expect(await look(days)).toEqual(FINE)
+    expect(days.told()).toEqual(['12:01 hook AccountInactive{slot-2} f1'])
+    expect(alerts(days).outbox).toMatchObject([
+      { channel: 'desktop', last_error: expect.stringContaining('unavailable') },
+    ])
+    onDesktopAnd('')
+    days.pass(10)
+    expect(await look(days)).toMatchObject({ code: 75, stderr: expect.stringContaining('nobody is logged in') })
   })
 
   it('that confirms is needed for what is critical: without one each run fails and says so', async () => {
