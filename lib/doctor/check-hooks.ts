@@ -1,4 +1,4 @@
-// Whether Claude Code tells failover at once of a session that is turned away. Pure.
+// What Claude Code calls: that failover is told at once of a session that is turned away, and that nothing leads nowhere. Pure.
 import type { Finding } from './finding.ts'
 
 export interface SeenHook {
@@ -11,25 +11,18 @@ export interface SeenHook {
   allOff: boolean
   /** Where a hook of ours leads to a program that is not there, as messages name it; null = none does. */
   leadsNowhere: string | null
+  /** The same of a status line of ours. */
+  lineLeadsNowhere: string | null
 }
 
 const NAMED = 5
 
 /** @param failoverOn off, nobody has to be told; but what fails in each session is worth knowing of all the same */
 export function checkHooks(hooks: readonly SeenHook[], failoverOn: boolean): Finding[] {
-  const gone = hooks.flatMap(({ shown, leadsNowhere }): Finding[] =>
-    leadsNowhere === null
-      ? []
-      : [
-          {
-            check: 'hooks',
-            severity: 'warning',
-            what: 'a StopFailure hook leads to a checkout that is gone',
-            evidence: `${leadsNowhere}, in ${shown}`,
-            remedy: 'vigil install --hooks   # or, to take it out: vigil uninstall --hooks',
-          },
-        ],
-  )
+  const gone = hooks.flatMap(({ shown, leadsNowhere, lineLeadsNowhere }) => [
+    ...leadingNowhere('hooks', 'a StopFailure hook', leadsNowhere, shown),
+    ...leadingNowhere('statusline', 'the status line', lineLeadsNowhere, shown),
+  ])
   const off = hooks.filter(({ allOff }) => allOff)
   const without = hooks.filter(({ isThere, allOff }) => !isThere && !allOff)
   if (!failoverOn) return gone
@@ -45,6 +38,19 @@ export function checkHooks(hooks: readonly SeenHook[], failoverOn: boolean): Fin
       }),
     ),
     ...(without.length === 0 ? [] : [missing(without, hooks.length)]),
+  ]
+}
+
+function leadingNowhere(part: 'hooks' | 'statusline', what: string, program: string | null, shown: string): Finding[] {
+  if (program === null) return []
+  return [
+    {
+      check: part,
+      severity: 'warning',
+      what: `${what} leads to a checkout that is gone`,
+      evidence: `${program}, in ${shown}`,
+      remedy: `vigil install --${part}   # or, to take it out: vigil uninstall --${part}`,
+    },
   ]
 }
 

@@ -74,8 +74,8 @@ export function hookCommands(text: string): string[] {
 }
 
 /** The path that it names, as a shell would read it; null = a name for the PATH, or more than one word. */
-export function programOfHook(command: string, home: string): string | null {
-  const [, word] = /^(.*?)['"]?\s+hook\s+stop-failure\s*$/.exec(command) ?? []
+export function programOf(command: string, home: string): string | null {
+  const [, word] = /^(.*?)['"]?\s+(?:hook\s+stop-failure|statusline)\s*$/.exec(command) ?? []
   if (word === undefined) return null
   const path = word.startsWith("'")
     ? word.slice(1).replaceAll("'\\''", "'")

@@ -49,6 +49,14 @@ export function withoutStatusLine(text: string, command: string, before: string 
   return withoutPart(text, root, known, '')
 }
 
+/** What stands there is ours, of any checkout: its command; null = it is not, or there is none. */
+export function ownStatusLine(text: string): string | null {
+  const root = rootOf(text)
+  const known = root === null ? undefined : memberOf(root, KEY)
+  const command = known === undefined ? null : commandOf(text.slice(known.valueStart, known.end))
+  return typeof command === 'string' && /(?:^|\/bin\/)vigil['"]? statusline$/.test(command) ? command : null
+}
+
 function commandOf(value: string): unknown {
   const parsed: unknown = JSON.parse(value)
   return typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>)['command'] : null

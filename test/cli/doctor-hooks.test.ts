@@ -37,4 +37,16 @@ it('hooks that are missing or lead nowhere, each mended by the command that it n
   expect(await install()).toMatchObject({ code: 0, stderr: '' })
   expect(await ofHooks()).toEqual([])
   expect(readFileSync(settings, 'utf8')).toBe(text)
+
+  const withLine = (program: string) =>
+    JSON.stringify({ ...JSON.parse(text), statusLine: { type: 'command', command: `${program} statusline` } })
+  writeFileSync(settings, withLine("'/gone for good/bin/vigil'"))
+  const { said } = await findings()
+  expect(said.filter(words => words.startsWith('statusline'))).toEqual([
+    'statusline warning the status line leads to a checkout that is gone',
+  ])
+  for (const program of [join(REPO, 'bin/vigil'), '~/mine.sh', 'ccstatusline']) {
+    writeFileSync(settings, withLine(program))
+    expect((await findings()).said).not.toContainEqual(expect.stringMatching(/^statusline/))
+  }
 })

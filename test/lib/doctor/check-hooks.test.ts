@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { checkHooks, type SeenHook } from '../../../lib/doctor/check-hooks.ts'
-import { programOfHook } from '../../../lib/install/claude-hooks.ts'
+import { programOf } from '../../../lib/install/claude-hooks.ts'
 
 const seen = (change: Partial<SeenHook> = {}): SeenHook => ({
   slot: 'work',
@@ -8,6 +8,7 @@ const seen = (change: Partial<SeenHook> = {}): SeenHook => ({
   isThere: true,
   allOff: false,
   leadsNowhere: null,
+  lineLeadsNowhere: null,
   ...change,
 })
 const without = seen({ isThere: false })
@@ -63,5 +64,5 @@ it.each([
   ['vigil hook stop-failure', null],
   ['vigil statusline', null],
 ])('the hook %j calls %j', (command, program) => {
-  expect(programOfHook(command, '/home/me')).toBe(program)
+  expect(programOf(command, '/home/me')).toBe(program)
 })
