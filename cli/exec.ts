@@ -22,7 +22,7 @@ export async function execCommand([name, ...words]: readonly [string, ...string[
     else environment = account.isDefault ? rest : { ...rest, CLAUDE_CONFIG_DIR: account.configDir }
     if (account === undefined && asCalled === undefined) environment = rest
   } catch (error) {
-    process.stderr.write(`vigil exec: ${(error as Error).message}\n`)
+    process.stderr.write(`vigil exec: ${(error as Error).message}\nto start it without Vigil: command ${name}\n`)
     process.exitCode = error instanceof SettingsError ? SETTINGS_ARE_WRONG : CANNOT_RUN
     return
   }

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { appendFileSync, existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { REPO, runProcess, type ScratchVigil, scratchVigil } from '../support/scratch-vigil.ts'
@@ -43,6 +43,13 @@ describe('vigil exec', () => {
     expect(await run(['exec', '--', 'sh', '-c', 'kill -TERM $$'])).toMatchObject({ code: null, signal: 'SIGTERM' })
     expect((await run(['exec', '--', 'echo', '--version', '-x'])).stdout).toBe('--version -x\n')
     expect(await run(['exec', '--', 'no-such-program'])).toMatchObject({ code: 127 })
+  })
+  it('starts nothing where it cannot tell whose account is current, and says how to do without it', async () => {
+    await start()
+    appendFileSync(vigil.paths.accounts, 'current: [\n')
+    const { code, stdout, stderr } = await run(show)
+    expect([code, stdout]).toEqual([78, ''])
+    expect(stderr).toMatch(/^vigil exec: claude-sessions\.yaml .*to start it without Vigil: command sh\n$/s)
   })
 })
 
