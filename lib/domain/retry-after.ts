@@ -1,5 +1,5 @@
 // What a server's `Retry-After` means, and what a 429 does to an account's request budget.
-import type { RequestHistory } from './request-budget.ts'
+import type { RequestHistory } from './slot.ts'
 
 const HOUR_MS = 3_600_000
 /** Longest wait that a server can impose on us; beyond it the header is taken for a mistake. */

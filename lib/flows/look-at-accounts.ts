@@ -5,8 +5,16 @@ import { freshLoginState, type LoginState } from '../domain/login-state.ts'
 import type { PoolAccount } from '../domain/pool.ts'
 import { type QuotaObservation, type QuotaWindow, voidIfReset } from '../domain/quota.ts'
 import { observationOf } from '../domain/quota-cache.ts'
-import { decideRequest, type RequestHistory } from '../domain/request-budget.ts'
-import { byLogin, emailOf, emptySlot, historyOf, type MeasuredAccount, ownerOf } from '../domain/slot.ts'
+import {
+  byLogin,
+  decideRequest,
+  emailOf,
+  emptySlot,
+  historyOf,
+  type MeasuredAccount,
+  ownerOf,
+  type RequestHistory,
+} from '../domain/slot.ts'
 import type { Problem, StatusAccount, StatusWindow } from '../domain/status.ts'
 import { type AccountFacts, cacheProblem, FETCH_COMMAND } from '../domain/status-problems.ts'
 import type { Paths } from '../paths.ts'

@@ -3,15 +3,16 @@ import { join } from 'node:path'
 import { type Account, type Identity, standingOf } from '../domain/account.ts'
 import { belongsTo, countsFrom, loginKey } from '../domain/quota.ts'
 import { observationOf } from '../domain/quota-cache.ts'
-import { decideRequest, type RequestDecision } from '../domain/request-budget.ts'
 import { type AccountResult, resultOfError } from '../domain/run-record.ts'
 import {
   byLogin,
   checkedOwner,
+  decideRequest,
   emptySlot,
   type Holder,
   historyOf,
   ownerOf,
+  type RequestDecision,
   type Slot,
   type SlotOwner,
 } from '../domain/slot.ts'

@@ -1,15 +1,22 @@
 // One account's turn in fetch-quota: may it be asked, with which token, what came back, and what is kept of it.
 import { type Account, standingOf } from '../domain/account.ts'
 import type { QuotaObservation } from '../domain/quota.ts'
-import { decideRenewal, withoutRateLimit, withRequest } from '../domain/request-budget.ts'
 import { withRateLimit } from '../domain/retry-after.ts'
 import { type AccountResult, type FailureClass, resultOfError } from '../domain/run-record.ts'
-import { checkedOwner, clockError, type Slot, takenOver } from '../domain/slot.ts'
+import {
+  checkedOwner,
+  clockError,
+  decideRenewal,
+  type Slot,
+  takenOver,
+  withoutRateLimit,
+  withRequest,
+} from '../domain/slot.ts'
 import { inParallel } from '../edges/in-parallel.ts'
 import type { Run } from '../job.ts'
 import type { UsageAnswer } from '../sources/usage-endpoint.ts'
 import { readIdentity } from '../store/accounts.ts'
-import { updateSlot } from '../store/quota.ts'
+import { updateSlot } from '../store/change-slot.ts'
 import { QUOTA_CONCURRENCY, RENEW_AGAIN_AFTER_MS, USAGE_TIMEOUT_MS, VERSION } from '../timings.ts'
 import {
   mayAsk,

@@ -5,7 +5,7 @@ import { carryMs, isSameLogin } from '../domain/quota.ts'
 import { takenOver } from '../domain/slot.ts'
 import { readJson } from '../edges/fs.ts'
 import type { Run } from '../job.ts'
-import { updateSlot } from '../store/quota.ts'
+import { updateSlot } from '../store/change-slot.ts'
 import type { QuotaLook } from './look-at-quota.ts'
 
 /** @param files of sessions that were told something lately */

@@ -1,15 +1,19 @@
 import { describe, expect, it } from 'vitest'
 import { CLOCK_TOLERANCE_MS } from '../../../lib/domain/freshness.ts'
+import { retryAfterMs, withRateLimit } from '../../../lib/domain/retry-after.ts'
 import {
+  byLogin,
   decideRenewal,
   decideRequest,
   EMPTY_HISTORY,
+  emptySlot,
+  historyOf,
   type RequestHistory,
+  type Slot,
+  type SlotOwner,
   unionOf,
   withRequest,
-} from '../../../lib/domain/request-budget.ts'
-import { retryAfterMs, withRateLimit } from '../../../lib/domain/retry-after.ts'
-import { byLogin, emptySlot, historyOf, type Slot, type SlotOwner } from '../../../lib/domain/slot.ts'
+} from '../../../lib/domain/slot.ts'
 
 const NOW = 1_795_000_000_000
 const MIN = 60_000
