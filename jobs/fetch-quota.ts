@@ -1,8 +1,7 @@
 // Keeps quota figures true: asks the usage endpoint for each account within its hourly budget, and merges what is known.
 // Reads claude-sessions.yaml and Claude Code's credential stores; writes slots/ and the two quota caches.
 
-import { lookAtQuota, settledWithoutAsking } from '../lib/flows/look-at-quota.ts'
-import { publishQuota, reportFalseFreshness } from '../lib/flows/publish-quota.ts'
+import { lookAtQuota, publishQuota, reportFalseFreshness, settledWithoutAsking } from '../lib/flows/quota-round.ts'
 import { runJob } from '../lib/job.ts'
 import { readRegistry } from '../lib/store/accounts.ts'
 

@@ -4,7 +4,7 @@ import { decideHarvest } from '../domain/harvest.ts'
 import { carryMs, type QuotaObservation } from '../domain/quota.ts'
 import type { Run } from '../job.ts'
 import type { LookedAccount } from './look-at-accounts.ts'
-import { harvestFiles } from './look-at-quota.ts'
+import { harvestFiles } from './quota-round.ts'
 import { isOf, readHarvests } from './take-harvest.ts'
 
 /** One for each account, in their order. By the rules by which fetch-quota takes it in: only what is this login's, and no echo. */

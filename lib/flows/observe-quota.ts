@@ -18,15 +18,8 @@ import type { UsageAnswer } from '../sources/usage-endpoint.ts'
 import { readIdentity } from '../store/accounts.ts'
 import { updateSlot } from '../store/change-slot.ts'
 import { QUOTA_CONCURRENCY, RENEW_AGAIN_AFTER_MS, USAGE_TIMEOUT_MS, VERSION } from '../timings.ts'
-import {
-  mayAsk,
-  measuredAtOf,
-  type QuotaLook,
-  type QuotaRound,
-  type StoredLogin,
-  settleOwner,
-  storedLogin,
-} from './look-at-quota.ts'
+import { mayAsk, measuredAtOf, type QuotaLook, type QuotaRound, settleOwner } from './quota-round.ts'
+import { type StoredLogin, storedLogin } from './stored-login.ts'
 
 /** All that are due, side by side; one account's trouble stays its own. */
 export async function observeAll(due: readonly QuotaLook[], round: QuotaRound, run: Run): Promise<void> {

@@ -80,7 +80,7 @@ async function proofFailure(account: Account, run: Run): Promise<string | null> 
   const { slot, configDir, isDefault } = account
   const expected = await readIdentity(configDir, isDefault, run.paths.home)
   if (expected === null) return `nobody knows whose login ${slot} is`
-  const { storedLogin } = await import('./look-at-quota.ts')
+  const { storedLogin } = await import('./stored-login.ts')
   const { accessToken } = await storedLogin(account, run)
   if (accessToken === null) return `${slot} has no access token that is good now`
   const { fetchProfile } = await import('../sources/profile-endpoint.ts')

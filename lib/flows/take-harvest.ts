@@ -6,7 +6,7 @@ import { takenOver } from '../domain/slot.ts'
 import { readJson } from '../edges/fs.ts'
 import type { Run } from '../job.ts'
 import { updateSlot } from '../store/change-slot.ts'
-import type { QuotaLook } from './look-at-quota.ts'
+import type { QuotaLook } from './quota-round.ts'
 
 /** @param files of sessions that were told something lately */
 export async function takeHarvest(looks: readonly QuotaLook[], files: readonly string[], run: Run): Promise<void> {

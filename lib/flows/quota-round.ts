@@ -1,16 +1,26 @@
-// What is known of each account before any is asked: whose login it is, what its slot holds, who shares its budget.
+// A round of quota. Before any account is asked: whose login it is, what its slot holds, who shares its budget. In the end
+// all slots are merged into the two caches, freshness judged anew, the figures with their own time. In one file, for every
+// start loads both.
 import { join } from 'node:path'
 import { type Account, type Identity, standingOf } from '../domain/account.ts'
 import { belongsTo, countsFrom, loginKey } from '../domain/quota.ts'
-import { observationOf } from '../domain/quota-cache.ts'
+import {
+  buildHotSwapCache,
+  buildMergedCache,
+  findFalseFreshFlags,
+  type MergedQuotaCache,
+  observationOf,
+} from '../domain/quota-cache.ts'
 import { type AccountResult, resultOfError } from '../domain/run-record.ts'
 import {
   byLogin,
   checkedOwner,
   decideRequest,
+  emailOf,
   emptySlot,
   type Holder,
   historyOf,
+  type MeasuredAccount,
   ownerOf,
   type RequestDecision,
   type Slot,
@@ -18,8 +28,8 @@ import {
 } from '../domain/slot.ts'
 import { existsSync, readdirSync, statSync } from '../edges/fs.ts'
 import type { Run } from '../job.ts'
-import { readIdentity } from '../store/accounts.ts'
-import { readSlot } from '../store/quota.ts'
+import { readIdentity, readRegistry } from '../store/accounts.ts'
+import { readMergedCache, readSlot, saveQuotaCaches } from '../store/quota.ts'
 import { CRON_PERIOD_MS } from '../timings.ts'
 
 /** One account's look. It is kept up to date while the account has its turn. */
@@ -46,6 +56,7 @@ export async function lookAtQuota(accounts: readonly Account[], run: Run): Promi
   for (const account of accounts) looks.push(await lookAt(account, run))
   // Most runs have nothing to do; only a doubt is worth opening a store before it is known that there is.
   for (const look of doubtful(looks)) {
+    const { storedLogin } = await import('./stored-login.ts')
     const stored = await storedLogin(look.account, run).catch(() => null) // Its own turn says what is wrong with it.
     settleOwner(look, stored?.organizationUuid ?? null, run)
   }
@@ -183,27 +194,55 @@ function noRequest(outcome: string, reason: string): AccountResult {
   return { outcome, reason, failure: null }
 }
 
-export interface StoredLogin {
-  /** null: none that is good now. */
-  accessToken: string | null
-  /** The organization that the tokens are of; null where the store does not say. */
-  organizationUuid: string | null
+/**
+ * Says what is wrong with the cache that stands there: a flag that calls old figures fresh was the 49-hour bug.
+ * @returns what stands there, where it can be read
+ */
+export function reportFalseFreshness(run: Run): MergedQuotaCache | null {
+  const reading = readMergedCache(run.paths)
+  if (reading.state === 'corrupt') {
+    run.count('corrupt_caches')
+    run.log('warn', `merged-quota-cache.json is corrupt and is built anew: ${reading.detail}`)
+  }
+  if (reading.state !== 'present') return null
+  const falseFlags = findFalseFreshFlags(reading.value, run.now, run.settings.quota)
+  for (const { slot, kind, ageMs } of falseFlags) {
+    run.count(`false_fresh_${kind}`)
+    const minutes = Math.round(ageMs / 60_000)
+    const how = kind === 'lied' ? 'was false when written' : 'has outlived its figures'
+    run.log('warn', `corrupt data: ${slot} was marked fresh beside figures of ${minutes} min; the mark ${how}`, {
+      slot,
+    })
+  }
+  return reading.value
 }
 
-export async function storedLogin(account: Account, run: Run): Promise<StoredLogin> {
-  const { openCredentialStore } = await import('./open-credential-store.ts')
-  const store = await openCredentialStore(account, {
-    paths: run.paths,
-    childEnv: run.environment.childEnv,
-    job: run.job,
-    signal: run.signal,
-  })
-  const reading = await store.read()
-  if (reading.state !== 'present') return { accessToken: null, organizationUuid: null }
-  const { accessToken, expiresAt } = reading.credential
-  const { organizationUuid } = reading.blob
-  return {
-    accessToken: accessToken !== '' && run.clock() < expiresAt ? accessToken : null,
-    organizationUuid: typeof organizationUuid === 'string' && organizationUuid !== '' ? organizationUuid : null,
+/** @param asked whether accounts were asked since `looks` were read: then standings and slots may have changed meanwhile */
+export async function publishQuota(
+  looks: readonly QuotaLook[],
+  current: string | null,
+  standing: MergedQuotaCache | null,
+  asked: boolean,
+  run: Run,
+): Promise<void> {
+  const registry = asked ? await readRegistry(run.paths) : null
+  const measured: MeasuredAccount[] = []
+  for (const look of looks) {
+    const account = registry?.accounts.find(known => known.slot === look.account.slot) ?? look.account
+    const { claimed, owner } = look
+    const slot = asked ? slotNow(look, run) : look.slot
+    measured.push({ account: { ...account, email: emailOf(account, claimed, owner) }, slot, owner })
+  }
+  const cache = buildMergedCache(measured, registry?.current ?? current, run.clock(), run.settings.quota)
+  await saveQuotaCaches(run.paths, standing, cache, buildHotSwapCache(cache, measured))
+}
+
+/** As it is after the account's turn. One that cannot be read costs its own account's figures only. */
+function slotNow(look: QuotaLook, run: Run): Slot {
+  if (look.failed !== null) return look.slot
+  try {
+    return readSlot(run.paths, look.account.slot, look.account.configDir).slot
+  } catch {
+    return look.slot
   }
 }
