@@ -1,9 +1,11 @@
 // `vigil statusline`: what Claude Code calls after every message. Prints at once, always one line or more, always with exit
 // code 0 and nothing on stderr; what is to be done besides comes after the printing.
-import { existsSync, fstatSync, read, readFileSync, writeSync } from '../lib/edges/fs.ts'
 import { type Paths, pathsFor } from '../lib/paths.ts'
 import { fieldsOf, type Gathered, gatherGlance, isHealthDue, sessionOf } from '../lib/statusline/glance.ts'
 import { fitLines, segmentsOf } from '../lib/statusline/line.ts'
+
+// As glance.ts takes it.
+const { existsSync, fstatSync, read, readFileSync, writeSync } = process.getBuiltinModule('node:fs')
 
 /** Claude Code writes its 1.5 KB before we have even started. Whoever holds stdin open says nothing more. */
 const STDIN_WAIT_MS = 250

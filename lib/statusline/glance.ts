@@ -12,7 +12,6 @@ import {
   newerOf,
   type Seen,
 } from '../domain/freshness.ts'
-import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync, statSync } from '../edges/fs.ts'
 import type { Paths } from '../paths.ts'
 import {
   CCUSAGE_KILL_GRACE_MS,
@@ -26,6 +25,10 @@ import {
   WATCHDOG_MISSING_MS,
 } from '../timings.ts'
 import { DEFAULT_STATUSLINE, type SegmentName, type StatuslineSettings, VARIANTS } from './line.ts'
+
+// As edges/fs.ts takes it, without the rest of that file: the line writes nothing.
+const { closeSync, constants, existsSync, fstatSync, openSync, readFileSync, statSync } =
+  process.getBuiltinModule('node:fs')
 
 type Mark = Freshness['state']
 
