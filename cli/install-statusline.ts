@@ -18,8 +18,18 @@ interface Options {
   yes: boolean
 }
 
-/** By settings.json: the value that stood there before ours, as it was spelled, and whether there was a file at all. */
-const Before = v.record(v.string(), v.object({ value: v.nullable(v.string()), wasThere: v.boolean() }))
+/** By settings.json: what there was before ours. */
+const Before = v.record(
+  v.string(),
+  v.object({
+    /** The value that stood in our place, as it was spelled; null = none. */
+    value: v.nullable(v.string()),
+    /** Whether there was a file at all. */
+    wasThere: v.boolean(),
+    /** The whole of one that held nothing, with its blanks; null = it held something. */
+    nothing: v.optional(v.nullable(v.string()), null),
+  }),
+)
 type Before = v.InferOutput<typeof Before>
 
 export async function installStatusline(options: Options): Promise<void> {
@@ -39,7 +49,7 @@ export async function installStatusline(options: Options): Promise<void> {
       changes.push({ path, old, text: change.text })
       // Of an earlier checkout of ours the first memory stands: that is what a person had.
       if (before[path] === undefined || !isOurs(change.before))
-        before[path] = { value: change.before, wasThere: old !== null }
+        before[path] = { value: change.before, wasThere: old !== null, nothing: holdsNothing(old) ? old : null }
     }
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error
@@ -57,14 +67,14 @@ export async function uninstallStatusline(options: Options): Promise<void> {
 /** What has to be written so that no status line of ours is left. @param others changes of the same files that go before it */
 export function statusLinesToTakeOut(paths: Paths, others: readonly Change[] = []): Change[] {
   const changes = new Map(others.map(change => [realOf(change.path), change]))
-  for (const [path, { value, wasThere }] of Object.entries(readBefore(paths))) {
+  for (const [path, { value, wasThere, nothing }] of Object.entries(readBefore(paths))) {
     const earlier = changes.get(realOf(path))
     const reading = readPersonsFile(path)
     const present = earlier !== undefined ? earlier.text : 'text' in reading ? reading.text : null
     const text = present === null ? null : withoutStatusLine(present, commandIn(present), value)
     if (present === null || text === null || !isOurs(present)) continue
-    const isEmptied = !wasThere && text.replace(/\s/g, '') === '{}'
-    changes.set(realOf(path), { path, old: earlier?.old ?? present, text: isEmptied ? null : text })
+    const emptied = wasThere ? (nothing ?? text) : null
+    changes.set(realOf(path), { path, old: earlier?.old ?? present, text: holdsNothing(text) ? emptied : text })
   }
   return [...changes.values()]
 }
@@ -90,6 +100,10 @@ async function carryOut(
       ? 'Done; Claude Code shows it from its next message on. `vigil uninstall --statusline` undoes it.'
       : 'Done.',
   )
+}
+
+function holdsNothing(text: string | null): boolean {
+  return text !== null && ['', '{}'].includes(text.replace(/\s/g, ''))
 }
 
 function isOurs(text: string | null): boolean {

@@ -300,6 +300,7 @@ async function takeJobLock(
 /** How long what a finished run left behind may keep its process. */
 const LINGER_MS = 1000
 
+/** Only where the record is written: what a process still holds then is of no use to anybody. */
 function leave(): void {
   process.exit()
 }

@@ -81,6 +81,16 @@ describe('vigil install --statusline', () => {
     await vigil('uninstall', '--statusline', '--yes')
     expect(readFileSync(real, 'utf8')).toBe('{}\n')
   })
+  it.each(['', ' \n', '{}', '{\n}\n', '{ }'])(
+    'of a file that holds nothing, %j, it leaves the same nothing',
+    async text => {
+      writeFileSync(settings('.claude'), text)
+      await vigil('install', '--statusline', '--yes')
+      expect(JSON.parse(read('.claude')).statusLine.type).toBe('command')
+      expect(await vigil('uninstall', '--statusline', '--yes')).toMatchObject({ code: 0, stderr: '' })
+      expect(read('.claude')).toBe(text)
+    },
+  )
   it('takes out only what is ours', async () => {
     await vigil('install', '--statusline', '--yes')
     writeFileSync(settings('.claude'), OWN.replace('mine', 'newer'))
